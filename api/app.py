@@ -1,0 +1,115 @@
+"""The application: routes, and what surrounds them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Match
+from starlette.types import ASGIApp, Lifespan
+from starlette_compress import CompressMiddleware
+
+from api.draining import Draining
+from api.gate import Gate
+from api.lane import FastLane
+from api.problems import BadRequestError, MethodNotAllowedError, NotFoundError, respond
+from api.route import unexpected
+from api.routes import document_routes
+from documents.errors import StoreError
+from documents.lifecycle import open_store
+from documents.settings import Settings, load_settings
+
+
+class Application(FastAPI):
+    """A FastAPI application whose document routes take the fast lane.
+
+    Routers and middleware can be added to it as to any other; middleware sees every request.
+    """
+
+    def __init__(self, settings: Settings, draining: Draining, *, lifespan: Lifespan[FastAPI]) -> None:
+        super().__init__(
+            title="Sheaf",
+            version=version("sheaf"),
+            lifespan=lifespan,
+            openapi_url=None,  # a route of ours serves it, live
+            docs_url=None,
+            redoc_url=None,
+            # Asking whether telemetry is configured took a twelfth of a small request, even with none.
+            telemetry={"tracing": False, "metrics": False, "logs": False},
+            redirect_slashes=False,  # a redirect would be built from the Host header
+            exception_handlers={
+                StoreError: _on_store_error,
+                HTTPException: _on_http_exception,
+                Exception: _on_exception,
+            },
+        )
+        self._settings = settings
+        self._draining = draining
+        self._document_routes = document_routes()
+        self.router.routes.extend(self._document_routes)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the gate first, then what was added, then the fast lane beside the framework's own stack."""
+        added, self.user_middleware = self.user_middleware, []
+        app: ASGIApp = FastLane(self._document_routes, super().build_middleware_stack())
+        # Fast settings, and nothing for small answers: compressing those costs more than it saves.
+        app = CompressMiddleware(app, minimum_size=1024, zstd_level=1, gzip_level=1, brotli=False)
+        self.user_middleware = added
+        for middleware, arguments, keywords in reversed(added):
+            app = middleware(app, *arguments, **keywords)
+        return Gate(
+            app,
+            host=self._settings.host,
+            max_concurrency=self._settings.max_concurrency,
+            draining=self._draining,
+        )
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application; it opens the store when it starts and closes it when it stops.
+
+    Args:
+        settings: Those of the environment, if None.
+    """
+    configured = settings or load_settings()
+    draining = Draining()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
+        async with open_store(configured) as store:
+            yield {"store": store, "draining": draining}
+
+    return Application(configured, draining, lifespan=lifespan)
+
+
+async def _on_store_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, MethodNotAllowedError):
+        error.headers["Allow"] = ", ".join(_methods_at(request))
+    return respond(error if isinstance(error, StoreError) else unexpected(request.scope))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return await _on_store_error(request, MethodNotAllowedError("This address does not know the method."))
+    if status == HTTPStatus.NOT_FOUND:
+        return respond(NotFoundError("There is nothing at this address."))
+    return respond(BadRequestError("The request cannot be understood."))
+
+
+async def _on_exception(request: Request, _: Exception) -> Response:
+    return respond(unexpected(request.scope))
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return every method that some route knows at the request's address."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods)

@@ -1,0 +1,148 @@
+"""One request as the endpoints see it: its parts read once, its time limited, its sender watched."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+
+from api.media import Media, negotiate
+from api.preferences import Preferences, parse_preferences
+from api.problems import BadRequestError, BodyTooLargeError, RequestTimeoutError, UnsupportedMediaTypeError
+from documents.access.policy import Policy
+from documents.database.deadline import Deadline, Running
+from documents.errors import Fault, InvalidParameterError
+from documents.lifecycle import Store
+
+T = TypeVar("T")
+P = TypeVar("P")
+MAX_PARAMETERS: Final = 200
+
+
+class Exchange(Request):
+    """A request, with what Sheaf adds to it."""
+
+    reading: bool = False
+    """Whether somebody waits for the body, and so hears of a client that goes away."""
+
+    @cached_property
+    def store(self) -> Store:
+        """The open store."""
+        return self.scope["state"]["store"]
+
+    @property
+    def policy(self) -> Policy:
+        """What the caller may do."""
+        return self.store.policy
+
+    @cached_property
+    def raw_headers(self) -> Mapping[bytes, bytes]:
+        """Headers by lower-case name. Lists sent in several lines are joined, as RFC 9110 has it."""
+        headers: dict[bytes, bytes] = {}
+        for name, value in self.scope["headers"]:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+        return headers
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header's value, or None."""
+        value = self.raw_headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """What `Prefer` asks for."""
+        return parse_preferences(self.header(b"prefer"))
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """When this request must be answered: the setting, or less where `Prefer: wait` says so."""
+        limit = self.store.settings.request_timeout.total_seconds()
+        wait = self.preferences.wait
+        return Deadline(limit if wait is None else min(limit, wait))
+
+    @cached_property
+    def accepts(self) -> Media:
+        """The form the answer is wanted in."""
+        return negotiate(self.header(b"accept"))
+
+    @cached_property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The URL's parameters, in their order."""
+        raw: bytes = self.scope["query_string"]
+        if not raw:
+            return []
+        try:
+            return parse_qsl(
+                raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
+            )
+        except ValueError:
+            detail = f"The query is not percent-encoded UTF-8, or has more than {MAX_PARAMETERS} parameters."
+            raise InvalidParameterError(detail, [Fault("?", "malformed", detail)]) from None
+
+    def has_body(self) -> bool:
+        """Whether the client announced a body."""
+        return b"transfer-encoding" in self.raw_headers or self.raw_headers.get(b"content-length", b"0") != b"0"
+
+    async def read(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            UnsupportedMediaTypeError: It is compressed.
+            BodyTooLargeError: It is larger than the setting allows.
+            RequestTimeoutError: It did not arrive in time.
+        """
+        if self.raw_headers.get(b"content-encoding", b"identity") != b"identity":
+            raise UnsupportedMediaTypeError("Compressed bodies are not read.", {"Accept-Encoding": "identity"})
+        limit = self.store.settings.max_body_bytes
+        announced = self.raw_headers.get(b"content-length", b"0")
+        if not announced.isdigit():
+            raise BadRequestError("Content-Length is not a number.")
+        if int(announced) > limit:
+            raise _too_large(limit)
+        self.reading = True
+        try:
+            async with asyncio.timeout(max(self.deadline.remaining(), 0)):
+                return await self._read(limit)
+        except TimeoutError:
+            raise RequestTimeoutError("The body did not arrive in time.", {"Connection": "close"}) from None
+        finally:
+            self.reading = False
+
+    async def _read(self, limit: int) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def plan(self, planning: Callable[[T, Policy], Awaitable[P]], operation: T) -> P:
+        """Return the plan for an operation under the caller's policy.
+
+        Looking a collection up may ask MongoDB, within the request's time.
+
+        Raises:
+            NotAcceptableError: Nothing is done whose answer the client could not read.
+        """
+        _ = self.accepts
+        with Running(self.deadline, writes=False):
+            return await planning(operation, self.policy)
+
+
+def _too_large(limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"A body may have {limit} bytes at most.", {"Connection": "close"})
+
+
+def path_parameter(exchange: Exchange, name: str) -> str:
+    """Return a part of the path."""
+    parameters: dict[str, Any] = exchange.scope["path_params"]
+    return parameters[name]

@@ -1,0 +1,89 @@
+"""The first thing every request meets: is it for this server, and can it be served in time?"""
+
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.draining import Draining
+from api.problems import BadRequestError, MisdirectedError, ProtocolError, respond
+from documents.errors import OverloadedError
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+HEALTH: Final = "/health/"
+REPLACEMENT: Final = "\ufffd"
+"""What the server has put in the place of bytes in the path that are not UTF-8; it may also have been sent so."""
+
+HEADERS: Final = ((b"x-content-type-options", b"nosniff"),)
+CLOSE: Final = (b"connection", b"close")
+
+
+class Gate:
+    """Refuses strangers' hosts and more requests than can be served; asks clients to leave when stopping.
+
+    Args:
+        app: What is behind the gate.
+        host: The address that the server listens on. On loopback, only requests to loopback names are let
+            through: a web page elsewhere can make a browser call this server, but not under such a name.
+        max_concurrency: Requests served at once; health is not counted.
+        draining: Set when the server is stopping.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str, max_concurrency: int, draining: Draining) -> None:
+        self._app = app
+        self._hosts = LOOPBACK | {host} if host in LOOPBACK else None
+        self._max_concurrency = max_concurrency
+        self._draining = draining
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                if self._draining.begun:
+                    message["headers"].append(CLOSE)
+            await send(message)
+
+        objection = self._objection(scope)
+        if objection is not None:
+            await respond(objection)(scope, receive, send_marked)
+        elif scope["path"].startswith(HEALTH):
+            await self._app(scope, receive, send_marked)
+        elif self._running >= self._max_concurrency:
+            await respond(OverloadedError("The server is busy.", "not-applied"))(scope, receive, send_marked)
+        else:
+            self._running += 1
+            try:
+                await self._app(scope, receive, send_marked)
+            finally:
+                self._running -= 1
+
+    def _objection(self, scope: Scope) -> ProtocolError | None:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 and (hosts or scope["http_version"] != "1.0"):
+            return BadRequestError("A request names its host, once.")
+        if self._hosts is not None and any(_name(host.decode("latin-1")) not in self._hosts for host in hosts):
+            return MisdirectedError("The Host header names another server than this one.")
+        if REPLACEMENT in scope["path"] and not _is_utf8(unquote_to_bytes(scope["raw_path"])):
+            return BadRequestError("The path is not percent-encoded UTF-8.")
+        return None
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _name(host: str) -> str:
+    """Return a Host header without its port."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].lower()

@@ -1,0 +1,171 @@
+"""The OpenAPI document, put together from what there is at this moment."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
+
+from api.openapi.operations import OPERATIONS, Operation
+from api.openapi.parameters import PARAMETERS
+from api.openapi.problems import problem_responses
+from api.openapi.responses import HEADERS
+from api.openapi.schemas import REF, Schema, ref
+from api.openapi.shapes import SHAPES, operation_of
+from api.openapi.subjects import ANY, Subject, name_subjects
+from api.route import DocumentRoute
+from documents.catalog.catalog import CollectionSummary
+from documents.catalog.declared import DeclaredModel
+
+VERSION: Final = "3.1.1"
+DESCRIPTION: Final = """A REST API on MongoDB.
+
+Every collection has the same operations. A declared one has types; what is posted to any other name is stored as it is.
+What goes wrong is answered as `application/problem+json` (RFC 9457), with a stable `code` that has a page of its own
+under `/problems`. A 500 is never meant: it is a fault of the server's, and its log has the reason.
+"""
+TAGS: Final = (
+    {"name": "store", "description": "What concerns several collections."},
+    {"name": "health", "description": "For load balancers and orchestrators."},
+)
+
+
+def build_openapi(
+    routes: Sequence[BaseRoute],
+    models: Iterable[DeclaredModel],
+    summaries: Sequence[CollectionSummary],
+    *,
+    title: str = "Sheaf",
+    version: str = "0",
+) -> dict[str, Any]:
+    """Return the OpenAPI document of a store.
+
+    Args:
+        routes: Of the application; those that are not ours are described as FastAPI does.
+        models: The declared collections.
+        summaries: The collections there are.
+        title: Of the API.
+        version: Of the API.
+
+    Returns:
+        A document in OpenAPI 3.1, whose references all lead to its own components.
+
+    Source:
+        OpenAPI Specification 3.1.1.
+    """
+    subjects, schemas = name_subjects(list(models), summaries)
+    transacted = operation_of(ref("DocumentInput"), ref("DocumentPatch"), collection=True)
+    document: dict[str, Any] = {
+        "openapi": VERSION,
+        "info": {"title": title, "version": version, "description": DESCRIPTION},
+        "tags": [*({"name": each.tag, "description": each.description} for each in subjects), *TAGS],
+        "paths": _paths(subjects),
+        "components": {
+            "schemas": {**SHAPES, **schemas, "TransactionOperation": transacted},
+            "parameters": PARAMETERS,
+            "responses": _problem_components(),
+            "headers": HEADERS,
+        },
+    }
+    return _merge(document, _described_by_fastapi(routes))
+
+
+def _paths(subjects: Sequence[Subject]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for subject in subjects:
+        for operation in OPERATIONS:
+            if operation.is_of_collection or subject is ANY:
+                path = operation.path.replace("{collection}", subject.collection)
+                item = paths.setdefault(path, {})
+                item[operation.method.lower()] = _described(operation, subject)
+    return paths
+
+
+def _described(operation: Operation, subject: Subject) -> dict[str, Any]:
+    parameters = list(_parameters(operation, subject))
+    return {
+        "tags": [operation.tag or subject.tag],
+        "operationId": operation.verb + operation.object.format(one=subject.one, many=subject.many),
+        "summary": operation.summary.format(**subject.words),
+        **({"description": operation.description} if operation.description else {}),
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": _body(operation.body(subject))} if operation.body else {}),
+        "responses": _responses(operation, subject),
+    }
+
+
+def _parameters(operation: Operation, subject: Subject) -> Iterable[Schema]:
+    if operation.is_of_collection and subject.is_any:
+        yield _shared("collection")
+    if "{id}" in operation.path:
+        yield {"name": "id", "in": "path", "required": True, "description": "Its `_id`.", "schema": subject.id}
+    for name in operation.parameters:
+        if name == "field-filters":
+            yield from subject.filters
+        if name != "q" or subject.has_text:
+            yield _shared(name)
+
+
+def _shared(name: str) -> Schema:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _body(forms: Mapping[str, Schema]) -> dict[str, Any]:
+    return {"required": True, "content": {media: {"schema": schema} for media, schema in forms.items()}}
+
+
+def _responses(operation: Operation, subject: Subject) -> dict[str, Any]:
+    fine = {str(status): response for status, response in operation.answers(subject).items()}
+    problems = {
+        status: {"$ref": f"#/components/responses/{_problem_name(operation, status)}"}
+        for status in problem_responses(operation.errors)
+        if status not in fine
+    }
+    return dict(sorted({**fine, **problems}.items()))
+
+
+def _problem_components() -> dict[str, Any]:
+    """Return the problem responses, which are the same for all collections."""
+    return {
+        _problem_name(operation, status): response
+        for operation in OPERATIONS
+        for status, response in problem_responses(operation.errors).items()
+    }
+
+
+def _problem_name(operation: Operation, status: str) -> str:
+    return f"{operation.verb}-{status}"
+
+
+def _described_by_fastapi(routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    others = [route for route in routes if not isinstance(route, DocumentRoute)]
+    return get_openapi(title="", version="", routes=others)
+
+
+def _merge(document: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Add what a user's own routers serve. Where both have a name, ours keeps it."""
+    schemas = document["components"]["schemas"]
+    taken = {name for name in others.get("components", {}).get("schemas", {}) if name in schemas}
+    renamed = {f"{REF}{name}": f"{REF}{name}_" for name in taken}
+    others = _with_references(others, renamed)
+    for kind, components in others.get("components", {}).items():
+        ours = document["components"].setdefault(kind, {})
+        for name, component in components.items():
+            ours[f"{name}_" if kind == "schemas" and name in taken else name] = component
+    for path, item in others.get("paths", {}).items():
+        document["paths"][path] = {**item, **document["paths"].get(path, {})}
+    return document
+
+
+def _with_references(node: Any, renamed: Mapping[str, str]) -> Any:  # noqa: ANN401  # JSON
+    match node:
+        case list():
+            return [_with_references(item, renamed) for item in cast("list[Any]", node)]
+        case dict():
+            members = cast("dict[str, Any]", node)
+            return {
+                key: renamed.get(value, value) if key == "$ref" else _with_references(value, renamed)
+                for key, value in members.items()
+            }
+        case _:
+            return node

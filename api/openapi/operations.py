@@ -1,0 +1,204 @@
+"""The operations: a row for each route, which says what it takes and what it answers with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.media import JSON_PATCH, MERGE_PATCH, NDJSON, UPDATE, Media
+from api.openapi.problems import ERRORS, Errors
+from api.openapi.responses import answer
+from api.openapi.schemas import Schema, nullable, ref
+from api.openapi.shapes import list_of, record
+from api.openapi.subjects import Subject
+from api.parse import MAX_OPERATIONS, MAX_TRANSACTION
+from documents.collections.plan import MAX_LIMIT
+
+Responses = Mapping[int, dict[str, Any]]
+
+JSON_ONLY: Final = (Media.JSON,)
+FIND: Final = ("sort", "fields", "limit", "cursor", "q", "field-filters", "filter", "prefer")
+ONE: Final = ("if-match", "if-none-match", "prefer")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation.
+
+    Args:
+        method: Of HTTP.
+        path: As in the table of routes, without convertors.
+        verb: What its `operationId` begins with.
+        object: What comes behind that: `{one}`, `{many}` or nothing.
+        summary: In a few words, with `{one}` and `{many}` in it.
+        answers: What it answers with when all goes well.
+        parameters: Their names.
+        body: The schemas of what may be sent, by media type; None where nothing is.
+        description: What the summary does not say.
+        tag: The heading, where it is not that of the collection.
+    """
+
+    method: str
+    path: str
+    verb: str
+    object: str
+    summary: str
+    answers: Callable[[Subject], Responses]
+    parameters: Sequence[str] = ()
+    body: Callable[[Subject], Mapping[str, Schema]] | None = None
+    description: str = ""
+    tag: str | None = None
+
+    @property
+    def is_of_collection(self) -> bool:
+        """Whether each collection has it."""
+        return "{collection}" in self.path
+
+    @property
+    def errors(self) -> Errors:
+        """What it can end in."""
+        return ERRORS[self.method, self.path]
+
+
+def _json(schema: Schema) -> dict[str, Schema]:
+    return {Media.JSON.value: schema, Media.EJSON.value: schema}
+
+
+def _document(subject: Subject) -> Mapping[str, Schema]:
+    return _json(ref(f"{subject.one}Input"))
+
+
+def _documents(subject: Subject) -> Mapping[str, Schema]:
+    one = ref(f"{subject.one}Input")
+    return _json({"oneOf": [one, list_of(one, maxItems=MAX_OPERATIONS)]})
+
+
+def _change(subject: Subject) -> Mapping[str, Schema]:
+    patch = ref(f"{subject.one}Patch")
+    return {MERGE_PATCH: patch, JSON_PATCH: ref("JsonPatch"), UPDATE: ref("Update"), **_json(patch)}
+
+
+def _bulk(subject: Subject) -> Mapping[str, Schema]:
+    operations = list_of(ref(f"{subject.one}Operation"), maxItems=MAX_OPERATIONS)
+    example = '{"op": "insert", "document": {}}\n{"op": "delete", "id": "65a1f0c2d4b5e6f708192a3b"}\n'
+    lines = {"type": "string", "description": "An operation a line, as NDJSON.", "examples": [example]}
+    return {**_json(operations), NDJSON: lines}
+
+
+_SELECTION: Final[dict[str, Schema]] = {
+    "filter": nullable(ref("Filter")),
+    "q": {"type": ["string", "null"], "minLength": 1, "maxLength": 1000, "pattern": r"\S"},
+}
+_LIMIT: Final[Schema] = {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT}
+_QUERY: Final = record(
+    {},
+    {
+        **_SELECTION,
+        "sort": nullable(ref("Sort")),
+        "fields": nullable(ref("Fields")),
+        "limit": _LIMIT,
+        "cursor": {"type": ["string", "null"], "description": "`next` or `prev` of another page of the same list."},
+    },
+)
+_COUNT: Final = record({}, _SELECTION)
+_AGGREGATE: Final = record({"pipeline": ref("Pipeline")}, {"limit": _LIMIT})
+_TRANSACTION: Final = record({"operations": list_of(ref("TransactionOperation"), minItems=1, maxItems=MAX_TRANSACTION)})
+
+
+def _page(subject: Subject) -> Responses:
+    headers = ("Link", "Preference-Applied", "Vary")
+    return {200: answer("A page.", ref(f"{subject.one}Page"), headers=headers)}
+
+
+def _inserted(subject: Subject) -> Responses:
+    both: Schema = {"anyOf": [ref(subject.one), ref("Outcomes")]}
+    headers = ("Location", "ETag", "Vary", "Preference-Applied")
+    return {
+        201: answer("Stored: the document, or of several the outcomes.", both, headers=headers),
+        **_mixed(subject),
+    }
+
+
+def _mixed(_: Subject) -> Responses:
+    outcomes = ref("Outcomes")
+    return {
+        200: answer("Done: the outcomes.", outcomes),
+        207: answer("Done in part: the outcomes, some of them failures.", outcomes),
+    }
+
+
+def _atomic(_: Subject) -> Responses:
+    outcomes = ref("Outcomes")
+    return {200: answer("Done: the outcomes.", outcomes), 201: answer("All of them new: the outcomes.", outcomes)}
+
+
+def _read(subject: Subject) -> Responses:
+    return {
+        200: answer("The document.", ref(subject.one), headers=("ETag", "Vary")),
+        304: answer("The client has it already.", headers=("ETag", "Vary")),
+    }
+
+
+def _changed(subject: Subject) -> Responses:
+    headers = ("ETag", "Content-Location", "Vary", "Preference-Applied")
+    return {200: answer("The document as it is now.", ref(subject.one), headers=headers)}
+
+
+def _put(subject: Subject) -> Responses:
+    headers = ("ETag", "Location", "Vary", "Preference-Applied")
+    return {**_changed(subject), 201: answer("Stored as a new document.", ref(subject.one), headers=headers)}
+
+
+def _plain(status: int, description: str, shape: str) -> Callable[[Subject], Responses]:
+    return lambda _: {status: answer(description, ref(shape), media=JSON_ONLY)}
+
+
+def _deleted(_: Subject) -> Responses:
+    return {204: answer("Deleted.")}
+
+
+def _ready(_: Subject) -> Responses:
+    return {
+        200: answer("Requests would be served.", ref("Health"), media=JSON_ONLY),
+        503: answer("They would not, for the reason given.", ref("Health"), media=JSON_ONLY),
+    }
+
+
+_ALL: Final = "/v1/{collection}"
+_ONE: Final = "/v1/{collection}/{id}"
+_BODY_ONCE: Final = "Each operation has an outcome of its own, in the order in which they came."
+
+OPERATIONS: Final = (
+    Operation("GET", _ALL, "list", "{many}", "List {many}", _page, FIND),
+    Operation(
+        "POST", _ALL, "insert", "{many}", "Insert {one}", _inserted, ("prefer",), _documents,
+        f"One as an object, or up to {MAX_OPERATIONS} as an array. {_BODY_ONCE}",
+    ),
+    Operation(
+        "PATCH", _ALL, "updateMany", "{many}", "Update {many} by filter", _plain(200, "How many.", "Modified"),
+        ("filter-required", "prefer"), _change, "All or none where a model has to agree, or `max-affected` is given.",
+    ),
+    Operation(
+        "DELETE", _ALL, "deleteMany", "{many}", "Delete {many} by filter", _plain(200, "How many.", "Deleted"),
+        ("filter-required", "prefer"), None, "All or none if `max-affected` is given.",
+    ),
+    Operation("GET", _ONE, "get", "{one}", "Read one of the {many}", _read, ("if-match", "if-none-match")),
+    Operation("PUT", _ONE, "put", "{one}", "Store one of the {many} under this id", _put, ONE, _document),
+    Operation("PATCH", _ONE, "patch", "{one}", "Change one of the {many}", _changed, ONE, _change),
+    Operation("DELETE", _ONE, "delete", "{one}", "Delete one of the {many}", _deleted, ("if-match", "if-none-match")),
+    Operation("POST", f"{_ALL}:query", "query", "{many}", "List {many}, asked for in a body", _page, ("prefer",),
+              lambda _: _json(_QUERY)),
+    Operation("POST", f"{_ALL}:count", "count", "{many}", "Count {many}", _plain(200, "The count.", "Count"),
+              ("prefer",), lambda _: _json(_COUNT)),
+    Operation("POST", f"{_ALL}:aggregate", "aggregate", "{many}", "Aggregate {many}",
+              lambda _: {200: answer("What came out.", ref("Rows"), headers=("Vary",))}, ("prefer",),
+              lambda _: _json(_AGGREGATE)),
+    Operation("POST", f"{_ALL}:bulk", "bulk", "{many}", "Write several of the {many}",
+              lambda subject: {**_atomic(subject), **_mixed(subject)}, ("mode", "on", "prefer"), _bulk, _BODY_ONCE),
+    Operation("GET", "/v1", "listCollections", "", "List the collections",
+              _plain(200, "Those that the caller may see.", "Collections"), tag="store"),
+    Operation("POST", "/v1:transaction", "runTransaction", "", "Write to several collections, all or none", _atomic,
+              ("prefer",), lambda _: _json(_TRANSACTION), tag="store"),
+    Operation("GET", "/health/live", "isLive", "", "Whether the process runs",
+              _plain(200, "It does.", "Health"), tag="health"),
+    Operation("GET", "/health/ready", "isReady", "", "Whether requests would be served", _ready, tag="health"),
+)  # fmt: skip

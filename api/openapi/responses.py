@@ -1,0 +1,54 @@
+"""What an operation answers with when all goes well, and the headers of all answers."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from api.media import Media
+from api.openapi.problems import ref_header
+from api.openapi.schemas import Schema
+from api.openapi.shapes import ETAG
+
+BOTH: Final = (Media.JSON, Media.EJSON)
+
+
+def _header(description: str, schema: Schema | None = None, **more: object) -> Schema:
+    return {"description": description, "schema": schema or {"type": "string"}, **more}
+
+
+HEADERS: Final[dict[str, Schema]] = {
+    "ETag": _header(
+        "The document's version, strong.", {"type": "string", "pattern": ETAG}, example='"5d41402abc4b2a76b9719d91"'
+    ),
+    "Location": _header("Where the new document is.", {"type": "string", "format": "uri-reference"}),
+    "Content-Location": _header("Where the document is.", {"type": "string", "format": "uri-reference"}),
+    "Link": _header('The pages after and before: `<…>; rel="next"`, `<…>; rel="prev"` (RFC 8288).'),
+    "Preference-Applied": _header("Which preferences were followed (RFC 7240)."),
+    "Vary": _header("`Accept`, as documents come in two forms."),
+    "Retry-After": _header("Seconds after which to try again.", {"type": "integer", "minimum": 0}),
+    "Accept": _header("The media types that are read here."),
+}
+
+
+def answer(
+    description: str, schema: Schema | None = None, *, media: Sequence[Media] = BOTH, headers: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return a response.
+
+    Args:
+        description: When it is given.
+        schema: Of the JSON form; the other form has the same shape, its values as Extended JSON. None: no body.
+        media: The forms it comes in.
+        headers: Their names.
+    """
+    forms: dict[Media, Schema] = {Media.JSON: {"schema": schema}, Media.EJSON: {"schema": _EXTENDED}}
+    return {
+        "description": description,
+        **({"headers": {name: ref_header(name) for name in headers}} if headers else {}),
+        **({"content": {kind.value: forms[kind] for kind in media}} if schema is not None else {}),
+    }
+
+
+_EXTENDED: Final[Schema] = {
+    "type": "object",
+    "description": "The same with values as canonical Extended JSON v2, so that every BSON type is told apart.",
+}

@@ -1,0 +1,311 @@
+"""Requests as operations. What is read here has not been looked up, checked against a policy or compiled."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
+
+from api.bodies import as_document, parse_filter_text
+from api.exchange import Exchange, path_parameter
+from api.preferences import Preferences
+from api.problems import BodyTooLargeError
+from documents.codec.etag import parse_etags
+from documents.codec.strict import check_keys
+from documents.collections.operations import (
+    UNCONDITIONAL,
+    Aggregate,
+    Bulk,
+    Change,
+    Count,
+    Delete,
+    Find,
+    Insert,
+    JsonPatch,
+    MergePatch,
+    Patch,
+    Precondition,
+    Replace,
+    Selection,
+    Transaction,
+    Update,
+    Upsert,
+    Write,
+)
+from documents.errors import Fault, InvalidDocumentError, InvalidOperationError, InvalidParameterError, StoreError
+from documents.types import Document, child
+
+T = TypeVar("T")
+
+RESERVED: Final = ("sort", "fields", "limit", "cursor", "q", "filter")
+MAX_OPERATIONS: Final = 10_000
+MAX_TRANSACTION: Final = 1000
+"""Operations of one transaction. They are done one after the other, within the time of one request."""
+
+MAX_KEYS: Final = 8
+
+
+def parse_find(exchange: Exchange) -> Find:
+    """Read a list from the URL."""
+    reserved = _reserved(exchange.parameters, RESERVED)
+    limit = reserved.get("limit")
+    return Find(
+        collection=path_parameter(exchange, "collection"),
+        selection=_selection(exchange.parameters, reserved),
+        sort=reserved.get("sort"),
+        fields=reserved.get("fields"),
+        limit=None if limit is None else _integer("limit", limit),
+        cursor=reserved.get("cursor"),
+        count=exchange.preferences.count,
+    )
+
+
+def parse_selection(exchange: Exchange) -> Selection:
+    """Read from the URL which documents an update or delete concerns."""
+    reserved = _reserved(exchange.parameters, RESERVED)
+    for name in ("sort", "fields", "limit", "cursor"):
+        if name in reserved:
+            detail = f"{name} has no meaning here; use Prefer: max-affected to bound what may be changed."
+            raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
+    return _selection(exchange.parameters, reserved)
+
+
+def parse_precondition(exchange: Exchange) -> Precondition:
+    """Read `If-Match` and `If-None-Match`."""
+    required, forbidden = exchange.header(b"if-match"), exchange.header(b"if-none-match")
+    if required is None and forbidden is None:
+        return UNCONDITIONAL
+    return Precondition(
+        None if required is None else parse_etags(required),
+        None if forbidden is None else parse_etags(forbidden, header="If-None-Match"),
+    )
+
+
+def parse_query(collection: str, body: object, preferences: Preferences) -> Find:
+    """Read a list from a body: `{"filter", "q", "sort", "fields", "limit", "cursor"}`."""
+    members = _members(body, {"filter", "q", "sort", "fields", "limit", "cursor"})
+    return Find(
+        collection=collection,
+        selection=_selected(members),
+        sort=members.get("sort"),
+        fields=members.get("fields"),
+        limit=_member(members, "limit", int),
+        cursor=_member(members, "cursor", str),
+        count=preferences.count,
+        place="/",
+    )
+
+
+def parse_count(collection: str, body: object, preferences: Preferences) -> Count:
+    """Read a count from a body: `{"filter", "q"}`."""
+    return Count(collection, _selected(_members(body, {"filter", "q"})), preferences.count or "exact")
+
+
+def parse_aggregate(collection: str, body: object) -> Aggregate:
+    """Read an aggregation from a body: `{"pipeline", "limit"}`."""
+    members = _members(body, {"pipeline", "limit"})
+    if "pipeline" not in members:
+        raise _lacks("pipeline")
+    return Aggregate(collection, members["pipeline"], _member(members, "limit", int))
+
+
+def parse_bulk(collection: str, items: Sequence[object], parameters: Sequence[tuple[str, str]]) -> Bulk:
+    """Read a bulk request: an operation an item, the mode and the key for upserts in the URL."""
+    reserved = _reserved(parameters, ("mode", "on"))
+    if len(reserved) < len(parameters):
+        raise InvalidParameterError("A bulk request knows the parameters mode and on.")
+    mode = reserved.get("mode", "unordered")
+    if mode not in ("unordered", "ordered", "atomic"):
+        detail = "mode is unordered, ordered or atomic."
+        raise InvalidParameterError(detail, [Fault("?mode", "invalid", detail)])
+    _refuse_too_many(items)
+    on = reserved.get("on")
+    writes = [_attempt(item, index, collection, on) for index, item in enumerate(items)]
+    return Bulk(collection, writes, mode)
+
+
+def parse_transaction(body: object) -> Transaction:
+    """Read a transaction: `{"operations": [{"op", "collection", ...}, ...]}`."""
+    members = _members(body, {"operations"})
+    items = members.get("operations")
+    if not isinstance(items, list) or not items:
+        raise _lacks("operations", "A list of operations is needed here.")
+    operations = cast("list[object]", items)
+    _refuse_too_many(operations, MAX_TRANSACTION)
+    return Transaction([_write(item, child("/operations", index), None, None) for index, item in enumerate(operations)])
+
+
+def _attempt(item: object, index: int, collection: str, on: str | None) -> Write | StoreError:
+    if isinstance(item, StoreError):
+        return item
+    try:
+        return _write(item, child("", index), collection, on)
+    except StoreError as error:
+        return error
+
+
+def _write(item: object, pointer: str, collection: str | None, on: str | None) -> Write:
+    """Read one operation. `collection` and `on` stand for members that it need not have."""
+    if not isinstance(item, dict):
+        raise _wrong(pointer, "An operation is an object.")
+    members = cast("Document", item)
+    name = members.get("op")
+    form = _FORMS.get(name) if isinstance(name, str) else None
+    if form is None:
+        raise _wrong(child(pointer, "op"), f"op is one of {', '.join(_FORMS)}.")
+    required, optional, build = form
+    allowed = {"op", *required, *optional} | ({"collection"} if collection is None else set[str]())
+    for key in members:
+        if key not in allowed:
+            raise _wrong(child(pointer, key), f"The operation {name} has no member of that name.")
+    for key in (*required, *(("collection",) if collection is None else ())):
+        if key not in members:
+            raise _wrong(child(pointer, key), f"The operation {name} needs this.")
+    target = _text(members, "collection", pointer) if collection is None else collection
+    return build(members, pointer, target, on)
+
+
+def _insert(members: Document, pointer: str, collection: str, _: str | None) -> Write:
+    return Insert(collection, _document(members, "document", pointer))
+
+
+def _replace(members: Document, pointer: str, collection: str, _: str | None) -> Write:
+    document = _document(members, "document", pointer)
+    return Replace(collection, _id(members, pointer), document, _precondition(members, pointer))
+
+
+def _patch(members: Document, pointer: str, collection: str, _: str | None) -> Write:
+    changes = [key for key in _CHANGES if key in members]
+    if len(changes) != 1:
+        raise _wrong(pointer, f"A patch has one of {', '.join(_CHANGES)}.")
+    change = _CHANGES[changes[0]](members, changes[0], pointer)
+    return Patch(collection, _id(members, pointer), change, _precondition(members, pointer))
+
+
+def _delete(members: Document, pointer: str, collection: str, _: str | None) -> Write:
+    return Delete(collection, _id(members, pointer), _precondition(members, pointer))
+
+
+def _upsert(members: Document, pointer: str, collection: str, on: str | None) -> Write:
+    named = members.get("on", on)
+    keys = named.split(",") if isinstance(named, str) else ["_id"] if named is None else named
+    if not isinstance(keys, list) or not 1 <= len(cast("list[object]", keys)) <= MAX_KEYS:
+        raise _wrong(child(pointer, "on"), f"on names 1 to {MAX_KEYS} fields.")
+    paths = tuple(path for path in cast("list[object]", keys) if isinstance(path, str) and _is_path(path))
+    if len(paths) < len(cast("list[object]", keys)):
+        raise _wrong(child(pointer, "on"), "on names fields.")
+    return Upsert(collection, _document(members, "document", pointer), paths, members["op"] == "merge")
+
+
+def _is_path(path: str) -> bool:
+    return all(segment and not segment.startswith("$") and "\0" not in segment for segment in path.split("."))
+
+
+def _merge_change(members: Document, key: str, pointer: str) -> Change:
+    return MergePatch(_document(members, key, pointer))
+
+
+_CHANGES: Final[Mapping[str, Callable[[Document, str, str], Change]]] = {
+    "merge": _merge_change,
+    "json_patch": lambda members, key, _: JsonPatch(members[key]),
+    "update": lambda members, key, _: Update(members[key]),
+}
+_IF: Final = ("if_match", "if_none_match")
+_FORMS: Final[Mapping[str, tuple[Sequence[str], Sequence[str], Callable[[Document, str, str, str | None], Write]]]] = {
+    "insert": (("document",), (), _insert),
+    "replace": (("id", "document"), _IF, _replace),
+    "patch": (("id",), (*_CHANGES, *_IF), _patch),
+    "delete": (("id",), _IF, _delete),
+    "upsert": (("document",), ("on",), _upsert),
+    "merge": (("document",), ("on",), _upsert),
+}
+
+
+def _id(members: Document, pointer: str) -> str:
+    value = members["id"]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _wrong(child(pointer, "id"), "An id is given as in a URL: a string, or an integer.")
+    return str(value)
+
+
+def _precondition(members: Document, pointer: str) -> Precondition:
+    given = [_text(members, key, pointer) if key in members else None for key in _IF]
+    return Precondition(*(None if text is None else parse_etags(text) for text in given))
+
+
+def _document(members: Document, key: str, pointer: str) -> Document:
+    document = as_document(members[key], child(pointer, key))
+    faults = check_keys(document, pointer=child(pointer, key))
+    if faults:
+        raise InvalidDocumentError("A document has keys that cannot be stored.", faults)
+    return document
+
+
+def _text(members: Document, key: str, pointer: str) -> str:
+    value = members[key]
+    if not isinstance(value, str):
+        raise _wrong(child(pointer, key), "A string is needed here.")
+    return value
+
+
+def _wrong(pointer: str, detail: str) -> InvalidOperationError:
+    return InvalidOperationError(detail, [Fault(pointer, "invalid-operation", detail)])
+
+
+def _refuse_too_many(items: Sequence[object], maximum: int = MAX_OPERATIONS) -> None:
+    if len(items) > maximum:
+        raise BodyTooLargeError(f"A request of this kind may bring {maximum} operations at most.")
+
+
+def _reserved(parameters: Sequence[tuple[str, str]], names: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in parameters:
+        if name in names and found.setdefault(name, value) is not value:
+            detail = f"{name} is given twice."
+            raise InvalidParameterError(detail, [Fault(f"?{name}", "duplicate", detail)])
+    return found
+
+
+def _selection(parameters: Sequence[tuple[str, str]], reserved: Mapping[str, str]) -> Selection:
+    text = reserved.get("filter")
+    return Selection(
+        parameters=[pair for pair in parameters if pair[0] not in RESERVED],
+        filter=None if text is None else parse_filter_text(text),
+        text=reserved.get("q"),
+    )
+
+
+def _selected(members: Mapping[str, Any]) -> Selection:
+    return Selection(filter=members.get("filter", {}), text=_member(members, "q", str))
+
+
+def _members(body: object, allowed: set[str]) -> Mapping[str, Any]:
+    members = as_document(body)
+    unknown = [
+        Fault(child("", key), "unknown-field", f"There is {', '.join(sorted(allowed))}.")
+        for key in members
+        if key not in allowed
+    ]
+    if unknown:
+        raise InvalidDocumentError("The body has members that mean nothing here.", unknown)
+    return members
+
+
+def _member(members: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    value = members.get(name)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return cast("T", int(value))  # JSON knows no difference between 7 and 7.0
+    if value is None or (isinstance(value, kind) and not isinstance(value, bool)):
+        return value
+    raise InvalidDocumentError(
+        "A member of the body is of the wrong type.",
+        [Fault(child("", name), "wrong-type", f"{kind.__name__} is needed here.")],
+    )
+
+
+def _lacks(name: str, detail: str = "This is needed.") -> InvalidDocumentError:
+    return InvalidDocumentError("The body lacks a member.", [Fault(child("", name), "missing", detail)])
+
+
+def _integer(name: str, text: str) -> int:
+    if not text.isascii() or not text.lstrip("-").isdecimal() or len(text) > len("-123456789"):
+        detail = f"{name} is a whole number."
+        raise InvalidParameterError(detail, [Fault(f"?{name}", "wrong-type", detail)])
+    return int(text)

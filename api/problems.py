@@ -1,0 +1,206 @@
+"""Errors as HTTP answers: one table, and RFC 9457 problem documents made from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+from documents import errors
+from documents.errors import Fault, InputError, OperationFailedError, StoreError, UnavailableError
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_SECONDS: Final = 1
+MAX_FAULTS: Final = 100
+
+
+class ProtocolError(StoreError):
+    """What is wrong with a request as HTTP, before any document is looked at."""
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.headers = dict(headers or {})
+
+
+class NotFoundError(ProtocolError):
+    """No such address. `GET /v1` lists the collections, `/docs` every route."""
+
+    code = "not-found"
+
+
+class MethodNotAllowedError(ProtocolError):
+    """The address exists, but not with this method. The `Allow` header names those that do."""
+
+    code = "method-not-allowed"
+
+
+class UnsupportedMediaTypeError(ProtocolError):
+    """The body's `Content-Type` is missing, not one the route reads, or the body is compressed."""
+
+    code = "unsupported-media-type"
+
+
+class NotAcceptableError(ProtocolError):
+    """The `Accept` header asks for a form that Sheaf cannot give. It has `application/json` and `application/ejson`."""
+
+    code = "not-acceptable"
+
+
+class BodyTooLargeError(ProtocolError):
+    """The body has more bytes, or more values, than one request may bring. Send it in parts."""
+
+    code = "body-too-large"
+
+
+class HeadersTooLargeError(ProtocolError):
+    """The request's first line and headers together have more than 64 KB."""
+
+    code = "headers-too-large"
+
+
+class RequestTimeoutError(ProtocolError):
+    """The headers or the body did not arrive in the time that a request has."""
+
+    code = "request-timeout"
+
+
+class MisdirectedError(ProtocolError):
+    """The `Host` header names another server. A server on loopback only answers to loopback names."""
+
+    code = "misdirected-request"
+
+
+class BadRequestError(ProtocolError):
+    """The request breaks the rules of HTTP."""
+
+    code = "bad-request"
+
+
+class InternalError(ProtocolError):
+    """A fault of the server's own. Its log has the reason, under the id that the answer gives."""
+
+    code = "internal-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How an error looks over HTTP."""
+
+    status: HTTPStatus
+    title: str
+
+
+PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
+    errors.MalformedJsonError: Problem(HTTPStatus.BAD_REQUEST, "Not JSON"),
+    errors.InvalidParameterError: Problem(HTTPStatus.BAD_REQUEST, "Invalid parameter"),
+    errors.InvalidFilterError: Problem(HTTPStatus.BAD_REQUEST, "Invalid filter"),
+    errors.InvalidPipelineError: Problem(HTTPStatus.BAD_REQUEST, "Invalid pipeline"),
+    errors.InvalidPatchError: Problem(HTTPStatus.BAD_REQUEST, "Invalid patch"),
+    errors.InvalidCursorError: Problem(HTTPStatus.BAD_REQUEST, "Invalid cursor"),
+    errors.FilterRequiredError: Problem(HTTPStatus.BAD_REQUEST, "A filter is required"),
+    errors.InvalidOperationError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid operation"),
+    errors.InvalidDocumentError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid document"),
+    errors.InvalidIdError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid id"),
+    errors.IndexRequiredError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "An index is required"),
+    errors.InvalidIndexError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid index"),
+    errors.DuplicateValuesError: Problem(HTTPStatus.CONFLICT, "Duplicate values"),
+    errors.IndexConflictError: Problem(HTTPStatus.CONFLICT, "Index conflict"),
+    errors.QueryRefusedError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Query refused"),
+    errors.DocumentTooLargeError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Document too large"),
+    errors.CollectionNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Collection not found"),
+    errors.DocumentNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Document not found"),
+    errors.PreconditionFailedError: Problem(HTTPStatus.PRECONDITION_FAILED, "Precondition failed"),
+    errors.UniqueViolationError: Problem(HTTPStatus.CONFLICT, "Unique violation"),
+    errors.PatchConflictError: Problem(HTTPStatus.CONFLICT, "Patch does not fit"),
+    errors.MaxAffectedError: Problem(HTTPStatus.CONFLICT, "Too many documents affected"),
+    errors.WriteConflictError: Problem(HTTPStatus.CONFLICT, "Write conflict"),
+    errors.OperationFailedError: Problem(HTTPStatus.CONFLICT, "An operation failed"),
+    errors.ForbiddenError: Problem(HTTPStatus.FORBIDDEN, "Forbidden"),
+    errors.DatabaseUnavailableError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable"),
+    errors.DeadlineExceededError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Deadline exceeded"),
+    errors.OverloadedError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded"),
+    NotFoundError: Problem(HTTPStatus.NOT_FOUND, "Not found"),
+    MethodNotAllowedError: Problem(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed"),
+    UnsupportedMediaTypeError: Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
+    NotAcceptableError: Problem(HTTPStatus.NOT_ACCEPTABLE, "Not acceptable"),
+    BodyTooLargeError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large"),
+    HeadersTooLargeError: Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
+    RequestTimeoutError: Problem(HTTPStatus.REQUEST_TIMEOUT, "Request timeout"),
+    MisdirectedError: Problem(HTTPStatus.MISDIRECTED_REQUEST, "Misdirected request"),
+    BadRequestError: Problem(HTTPStatus.BAD_REQUEST, "Bad request"),
+    InternalError: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error"),
+}
+"""Each leaf of the error tree, and its answer. Tests hold it complete."""
+
+
+def describe(error: StoreError) -> dict[str, Any]:
+    """Return an error as a problem document.
+
+    Source:
+        RFC 9457, section 3.
+    """
+    if isinstance(error, OperationFailedError):
+        return {**_members(error), "index": error.index, "cause": describe(error.cause)}
+    return _members(error) | _extensions(error)
+
+
+def _members(error: StoreError) -> dict[str, Any]:
+    return {
+        "type": f"/problems/{error.code}",
+        "title": PROBLEMS[type(error)].title,
+        "status": status_of(error).value,
+        "code": error.code,
+        "detail": error.detail,
+    }
+
+
+def status_of(error: StoreError) -> HTTPStatus:
+    """Return the status of an error; an operation that failed has the status of what it failed of."""
+    return status_of(error.cause) if isinstance(error, OperationFailedError) else PROBLEMS[type(error)].status
+
+
+def respond(error: StoreError) -> Response:
+    """Return the answer to a request that ends in an error."""
+    return Response(
+        orjson.dumps(describe(error)), status_of(error).value, headers=_headers(error), media_type=MEDIA_TYPE
+    )
+
+
+def _extensions(error: StoreError) -> dict[str, Any]:
+    match error:
+        case InputError() if error.faults:
+            return {"faults": faults_of(error.faults)}
+        case errors.UniqueViolationError():
+            return {"fields": error.fields}
+        case UnavailableError() if error.outcome:
+            return {"outcome": error.outcome}
+        case _:
+            return {}
+
+
+def faults_of(faults: Sequence[Fault]) -> list[dict[str, str]]:
+    """Return faults as JSON, the first hundred of them."""
+    return [
+        {
+            "parameter" if fault.pointer.startswith("?") else "pointer": fault.pointer.removeprefix("?"),
+            "code": fault.code,
+            "detail": fault.detail,
+        }
+        for fault in faults[:MAX_FAULTS]
+    ]
+
+
+def _headers(error: StoreError) -> dict[str, str]:
+    match error:
+        case ProtocolError():
+            return error.headers
+        case errors.PreconditionFailedError() if error.etag:
+            return {"ETag": error.etag}
+        case UnavailableError():
+            return {"Retry-After": str(RETRY_SECONDS)}
+        case OperationFailedError():
+            return _headers(error.cause)
+        case _:
+            return {}

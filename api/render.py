@@ -1,0 +1,173 @@
+"""Results as responses."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import orjson
+from starlette.responses import Response
+
+from api.exchange import Exchange
+from api.media import Media
+from api.problems import describe, status_of
+from documents.catalog.catalog import CollectionSummary
+from documents.codec.extended import dump_extended, dump_extended_value
+from documents.codec.plain import dump
+from documents.codec.stored import StoredBatch, StoredDocument
+from documents.collections.many import Affected, Item, Skipped
+from documents.collections.read import WHOLE, Counted, Page, Rows
+from documents.collections.write import Written, to_stored
+from documents.errors import StoreError
+from documents.query.projection import Projection
+
+WRITTEN_STATUS: Final[Mapping[str, HTTPStatus]] = {
+    "created": HTTPStatus.CREATED,
+    "replaced": HTTPStatus.OK,
+    "updated": HTTPStatus.OK,
+    "unchanged": HTTPStatus.OK,
+    "deleted": HTTPStatus.NO_CONTENT,
+}
+
+
+def document(exchange: Exchange, found: StoredDocument, *, status: int = 200, **headers: str) -> Response:
+    """One document, with its ETag."""
+    return Response(
+        _one(exchange, found),
+        status,
+        headers={"ETag": found.etag, "Vary": "Accept", **headers},
+        media_type=exchange.accepts.value,
+    )
+
+
+def not_modified(found: StoredDocument) -> Response:
+    """The client has this document already."""
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": found.etag, "Vary": "Accept"})
+
+
+def written(exchange: Exchange, result: Written) -> Response:
+    """What became of the write of one document."""
+    status = WRITTEN_STATUS[result.outcome]
+    if result.document is None:
+        return Response(status_code=status)
+    headers = {"Location" if status is HTTPStatus.CREATED else "Content-Location": _location(exchange, result)}
+    if exchange.preferences.minimal:
+        headers |= {"ETag": result.document.etag, "Preference-Applied": "return=minimal"}
+        return Response(b'{"_id":' + _value(exchange, result.id) + b"}", status, headers, exchange.accepts.value)
+    return document(exchange, result.document, status=status, **headers)
+
+
+def page(exchange: Exchange, result: Page) -> Response:
+    """A page of a list, and the way on."""
+    body = [b'{"items":', _many(exchange, result.batch, result.projection)]
+    body += [b',"next":', orjson.dumps(result.next), b',"prev":', orjson.dumps(result.prev)]
+    headers = {"Vary": "Accept"}
+    if result.counted is not None:
+        body += [b",", orjson.dumps(counted_members(result.counted))[1:-1]]
+        headers["Preference-Applied"] = f"count={exchange.preferences.count}" if exchange.preferences.count else ""
+    links = [_link(exchange, relation, cursor) for relation, cursor in (("next", result.next), ("prev", result.prev))]
+    if any(links) and exchange.method in ("GET", "HEAD"):
+        headers["Link"] = ", ".join(filter(None, links))
+    headers = {name: value for name, value in headers.items() if value}
+    return Response(b"".join([*body, b"}"]), headers=headers, media_type=exchange.accepts.value)
+
+
+def collections(summaries: Sequence[CollectionSummary]) -> Response:
+    """The collections there are."""
+    items = [
+        {
+            "name": summary.name,
+            "declared": summary.declared,
+            "id_type": summary.id_type,
+            "estimated_count": summary.estimated_count,
+        }
+        for summary in summaries
+    ]
+    return Response(orjson.dumps({"items": items}), media_type=Media.JSON.value)
+
+
+def counted(result: Counted) -> Response:
+    """A count."""
+    return Response(orjson.dumps(counted_members(result)), media_type=Media.JSON.value)
+
+
+def counted_members(result: Counted) -> dict[str, Any]:
+    """A count as members of a JSON object."""
+    return {"count": result.count, "count_kind": result.kind}
+
+
+def rows(exchange: Exchange, result: Rows) -> Response:
+    """What an aggregation gave."""
+    body = b'{"items":%s,"truncated":%s}' % (_many(exchange, result.batch), orjson.dumps(result.batch.has_more))
+    return Response(body, headers={"Vary": "Accept"}, media_type=exchange.accepts.value)
+
+
+def affected(verb: str, result: "Affected") -> Response:
+    """How many documents an update or delete by filter found and changed."""
+    return Response(orjson.dumps({"matched": result.matched, verb: result.changed}), media_type=Media.JSON.value)
+
+
+def outcomes(exchange: Exchange, results: Sequence["Item"]) -> Response:
+    """What became of each item of a request; 207 when some failed."""
+    failed = any(isinstance(result, StoreError | Skipped) for result in results)
+    created = bool(results) and all(isinstance(result, Written) and result.outcome == "created" for result in results)
+    status = HTTPStatus.MULTI_STATUS if failed else HTTPStatus.CREATED if created else HTTPStatus.OK
+    body = b",".join(_outcome(exchange, index, result) for index, result in enumerate(results))
+    return Response(b'{"items":[%s]}' % body, status, media_type=exchange.accepts.value)
+
+
+def _outcome(exchange: Exchange, index: int, result: "Item") -> bytes:
+    match result:
+        case Written():
+            members: dict[str, Any] = {
+                "index": index,
+                "status": WRITTEN_STATUS[result.outcome].value,
+                "outcome": result.outcome,
+            }
+            if result.document is not None:
+                members["etag"] = result.document.etag
+            return orjson.dumps(members)[:-1] + b',"_id":' + _value(exchange, result.id) + b"}"
+        case Skipped():
+            return orjson.dumps({"index": index, "status": 424, "outcome": "not-attempted"})
+        case _:
+            return orjson.dumps(
+                {"index": index, "status": status_of(result).value, "outcome": "failed", "problem": describe(result)}
+            )
+
+
+def _one(exchange: Exchange, found: StoredDocument) -> bytes:
+    if exchange.accepts is Media.EJSON:
+        return dump_extended(found.raw, canonical=True)
+    return dump(found.decode())
+
+
+def _many(exchange: Exchange, found: StoredBatch, projection: Projection = WHOLE) -> bytes:
+    as_read = projection.is_empty
+    if exchange.accepts is Media.JSON:
+        return found.to_json() if as_read else dump([projection.apply(item) for item in found.documents])
+    stored = found.split() if as_read else [to_stored(projection.apply(item)) for item in found.documents]
+    return b"[" + b",".join(dump_extended(item.raw, canonical=True) for item in stored) + b"]"
+
+
+def _value(exchange: Exchange, value: object) -> bytes:
+    if exchange.accepts is Media.EJSON:
+        return dump_extended_value(value, canonical=True)
+    return dump(value)
+
+
+def _location(exchange: Exchange, result: Written) -> str:
+    if isinstance(result.id, str):
+        text = result.id
+    elif result.id_says_its_type:
+        text = dump_extended_value(result.id, canonical=True).decode()
+    else:
+        text = dump(result.id).decode().strip('"')
+    return f"/v1/{exchange.scope['path_params']['collection']}/{quote(text, safe='')}"
+
+
+def _link(exchange: Exchange, relation: str, cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    others = [(name, value) for name, value in exchange.parameters if name != "cursor"]
+    query = urlencode([*others, ("cursor", cursor)])
+    return f'<{quote(exchange.scope["path"])}?{query}>; rel="{relation}"'

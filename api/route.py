@@ -1,0 +1,91 @@
+"""The route class of the wildcard routes: an `APIRoute` that goes straight to its endpoint.
+
+FastAPI's own handling solves dependencies and parses the body for each request; these endpoints have no
+dependencies and read their bodies themselves, so that every byte passes the same checks.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias, cast
+from uuid import uuid4
+
+from fastapi.routing import APIRoute
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.exchange import Exchange
+from api.guard import Ending, Guard
+from api.problems import InternalError, MethodNotAllowedError, respond
+from documents.errors import DeadlineExceededError, StoreError
+from documents.types import COLLECTION_NAME
+
+Endpoint: TypeAlias = Callable[[Exchange], Awaitable[Response]]
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_log = logging.getLogger("sheaf")
+
+
+class _CollectionConvertor(Convertor[str]):
+    regex = COLLECTION_NAME
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("collection", _CollectionConvertor())
+
+
+class DocumentRoute(APIRoute):
+    """A route whose endpoint takes the exchange and returns the response."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as APIRoute takes them
+        super().__init__(*args, **kwargs)
+        # `$` would also match before a line feed at the end, and `.` would not match one: an id may have either.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["method"] not in (self.methods or ()):
+            raise MethodNotAllowedError("This address does not know the method.")
+        exchange = Exchange(scope, receive, send)
+        response = await serve(exchange, cast("Endpoint", self.endpoint))
+        if response is not None:
+            await response(scope, receive, send)
+
+
+async def serve(exchange: Exchange, endpoint: Endpoint) -> Response | None:
+    """Return the endpoint's response, or the problem that it ends in; None when nobody is left to read it."""
+    guard = Guard(exchange)
+    try:
+        return await endpoint(exchange)
+    except StoreError as error:
+        return respond(error)
+    except ClientDisconnect:
+        return None
+    except asyncio.CancelledError:
+        if not guard.claims(asyncio.current_task()):
+            raise
+        return None if guard.ending is Ending.GONE else respond(_late(exchange.scope))
+    except Exception:  # noqa: BLE001  # logged with its traceback; the client learns only where to look
+        return respond(unexpected(exchange.scope))
+    finally:
+        guard.stop()
+
+
+def unexpected(scope: Scope) -> InternalError:
+    """Log the exception that is being handled, and return an error that names only its place in the log."""
+    reference = uuid4().hex
+    _log.exception("Request failed: %s %r, reference %s", scope["method"], scope["path"], reference)
+    return InternalError(f"The server failed. Its log has the reason, under {reference}.")
+
+
+def _late(scope: Scope) -> DeadlineExceededError:
+    outcome: Any = None if scope["method"] in SAFE_METHODS else "unknown"
+    return DeadlineExceededError("The request took longer than it may.", outcome)

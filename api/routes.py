@@ -1,0 +1,43 @@
+"""The table of routes: each address, method and endpoint, those that are asked for most first."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from api import health
+from api.endpoints import documentation, documents, methods
+from api.route import DocumentRoute, Endpoint
+
+COLLECTION: Final = "/v1/{collection:collection}"
+DOCUMENT: Final = COLLECTION + "/{id:path}"
+
+ROUTES: Final[Sequence[tuple[str, str, Endpoint]]] = (
+    ("GET", DOCUMENT, documents.get_document),
+    ("POST", COLLECTION, documents.insert_documents),
+    ("GET", COLLECTION, documents.list_documents),
+    ("PATCH", DOCUMENT, documents.patch_document),
+    ("PUT", DOCUMENT, documents.put_document),
+    ("DELETE", DOCUMENT, documents.delete_document),
+    ("PATCH", COLLECTION, documents.update_documents),
+    ("DELETE", COLLECTION, documents.delete_documents),
+    ("POST", COLLECTION + ":query", methods.query),
+    ("POST", COLLECTION + ":count", methods.count),
+    ("POST", COLLECTION + ":aggregate", methods.aggregate),
+    ("POST", COLLECTION + ":bulk", methods.bulk),
+    ("POST", "/v1:transaction", methods.transaction),
+    ("GET", "/v1", documents.list_collections),
+    ("GET", "/health/live", health.live),
+    ("GET", "/health/ready", health.ready),
+    ("GET", "/openapi.json", documentation.openapi),
+    ("GET", "/docs", documentation.docs),
+    ("GET", "/docs/{asset}", documentation.docs_asset),
+    ("GET", "/problems", documentation.problems),
+    ("GET", "/problems/{code}", documentation.problem),
+)
+
+
+def document_routes() -> list[DocumentRoute]:
+    """Return the routes; what can be got can be asked for with HEAD, too."""
+    return [
+        DocumentRoute(path, endpoint, methods=["GET", "HEAD"] if method == "GET" else [method])
+        for method, path, endpoint in ROUTES
+    ]

@@ -1,0 +1,188 @@
+"""What is known of each collection. The API asks here, and nowhere else, what a collection is."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from documents.catalog.declared import DeclaredModel
+from documents.catalog.fields import id_coercion
+from documents.catalog.ids import id_type_of
+from documents.database.connection import Connection
+from documents.errors import CollectionNotFoundError
+from documents.types import COLLECTION_NAME, SYSTEM_PREFIX, Coerce, Document, IdType
+
+RECORDS: Final = f"{SYSTEM_PREFIX}collections"
+FRESH_SECONDS: Final = 30.0
+_NAME: Final = re.compile(COLLECTION_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionEntry:
+    """One collection as the store knows it.
+
+    Args:
+        name: Its name in MongoDB and in the URL.
+        id_type: The type of its ids; None while no document has fixed it.
+        model: What was declared for it; None for a flexible collection.
+    """
+
+    name: str
+    id_type: IdType | None
+    model: DeclaredModel | None = None
+
+    def coerce(self, path: str) -> Coerce | None:
+        """Return how values at a dotted path are read (see `FieldTypes`)."""
+        if self.model is not None:
+            return self.model.coerce(path)
+        return id_coercion(self.id_type) if path == "_id" and self.id_type else None
+
+    def validate(self, document: Document, *, before: Document | None = None) -> Document:
+        """Return the document as it is to be stored; a flexible collection takes it as it is."""
+        return self.model.validate(document, before=before) if self.model else document
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSummary:
+    """A row of the list of collections."""
+
+    name: str
+    declared: bool
+    id_type: IdType | None
+    estimated_count: int
+
+
+@dataclass(slots=True)
+class _Cached:
+    entry: CollectionEntry
+    until: float = field(default_factory=lambda: time.monotonic() + FRESH_SECONDS)
+
+
+class Catalog:
+    """Looks collections up and remembers them for half a minute; a declared one for good.
+
+    Args:
+        connection: Where the collections are.
+        models: The declared ones.
+    """
+
+    def __init__(self, connection: Connection, models: Iterable[DeclaredModel]) -> None:
+        self._connection = connection
+        self.models: Mapping[str, DeclaredModel] = {model.name: model for model in models}
+        self._declared = {name: CollectionEntry(name, model.id_type, model) for name, model in self.models.items()}
+        self._cache: dict[str, _Cached] = {}
+        self._fixing = asyncio.Lock()
+        self._unique: dict[str, tuple[float, list[frozenset[str]]]] = {}
+
+    async def get(self, name: str) -> CollectionEntry:
+        """Return what is known of a collection.
+
+        Raises:
+            CollectionNotFoundError: Nothing has that name, or the name is not one a client may use.
+        """
+        entry = await self.get_or_none(name)
+        if entry is None:
+            raise CollectionNotFoundError(name)
+        return entry
+
+    async def get_or_none(self, name: str) -> CollectionEntry | None:
+        """Return what is known of a collection, or None when it does not exist yet."""
+        declared = self._declared.get(name)
+        if declared is not None:
+            return declared
+        cached = self._cache.get(name)
+        if cached is not None and cached.until > time.monotonic():
+            return cached.entry
+        if not _NAME.fullmatch(name):
+            raise CollectionNotFoundError(name)
+        return await self._look_up(name)
+
+    async def look_again(self, name: str, *, session: AsyncClientSession | None) -> CollectionEntry:
+        """Return what is known of a collection that a write just before, in the same transaction too, may have made.
+
+        Raises:
+            CollectionNotFoundError: None has.
+        """
+        recorded = await self._recorded(name, session) if session is not None else None
+        return recorded or await self.get(name)
+
+    async def fix_id_type(
+        self, name: str, id_type: IdType, *, session: AsyncClientSession | None = None
+    ) -> CollectionEntry:
+        """Return the entry of a collection, whose ids are of `id_type` from now on unless they were fixed before.
+
+        Atomic among all processes: the first one decides. In a transaction it is fixed with it, or not at all.
+        """
+        if session is not None:
+            return await self._fixed(name, id_type, session)
+        async with self._fixing:  # of a thousand first documents one asks, and the others wait for what it hears
+            entry = await self.get_or_none(name)
+            if entry is not None and entry.id_type is not None:
+                return entry
+            return self._remember(await self._fixed(name, id_type, None))
+
+    async def _fixed(self, name: str, id_type: IdType, session: AsyncClientSession | None) -> CollectionEntry:
+        records = self._connection.collection(RECORDS)
+        wanted = {"$setOnInsert": {"id_type": str(id_type)}}
+        with suppress(DuplicateKeyError):  # another process was first, and the next line reads what it decided
+            await records.update_one({"_id": name}, wanted, upsert=True, session=session)
+        return await self._recorded(name, session) or CollectionEntry(name, id_type)
+
+    async def unique_keys(self, name: str) -> list[frozenset[str]]:
+        """Return, for each unique index that covers every document of a collection, the fields it is over."""
+        cached = self._unique.get(name)
+        if cached is None or cached[0] < time.monotonic():
+            found = await self._connection.collection(name).index_information()
+            keys = [
+                frozenset(path for path, _ in index["key"])
+                for index in found.values()
+                if index.get("unique") and "partialFilterExpression" not in index
+            ]
+            cached = self._unique[name] = (time.monotonic() + (FRESH_SECONDS if keys else 0), keys)
+        return cached[1]
+
+    async def summaries(self) -> list[CollectionSummary]:
+        """Return a row for each collection that a client may see, by name."""
+        return [summary async for summary in self._summaries()]
+
+    async def _summaries(self) -> AsyncIterator[CollectionSummary]:
+        existing = {name for name in await self._connection.database.list_collection_names() if _NAME.fullmatch(name)}
+        for name in sorted(existing | self._declared.keys()):
+            entry = await self.get_or_none(name)
+            count = await self._connection.collection(name).estimated_document_count() if name in existing else 0
+            yield CollectionSummary(name, name in self._declared, entry.id_type if entry else None, count)
+
+    async def _look_up(self, name: str) -> CollectionEntry | None:
+        entry = await self._recorded(name) or await self._found(name)
+        return self._remember(entry) if entry else None
+
+    async def _recorded(self, name: str, session: AsyncClientSession | None = None) -> CollectionEntry | None:
+        record = await self._connection.collection(RECORDS).find_one({"_id": name}, session=session)
+        return CollectionEntry(name, IdType(record["id_type"])) if record else None
+
+    async def _found(self, name: str) -> CollectionEntry | None:
+        """Look at a collection that Sheaf did not make."""
+        if not await self._connection.database.list_collection_names(filter={"name": name}):
+            return None
+        # Ids sort by type first, so where the smallest and the largest are of one type, all are.
+        collection = self._connection.collection(name)
+        ends = [
+            await collection.find_one({}, {"_id": 1}, sort=[("_id", direction)])
+            for direction in (ASCENDING, DESCENDING)
+        ]
+        found = {id_type_of(end["_id"]) for end in ends if end is not None}
+        if not found:
+            return CollectionEntry(name, None)
+        return CollectionEntry(name, found.pop() if len(found) == 1 else IdType.ANY)
+
+    def _remember(self, entry: CollectionEntry) -> CollectionEntry:
+        if entry.id_type is not None:
+            self._cache[entry.name] = _Cached(entry)
+        return entry

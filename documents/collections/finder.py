@@ -1,0 +1,40 @@
+"""Shared reads: equal lists that are asked for at the same moment are read once."""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Final, TypeAlias
+
+from documents.codec.stored import StoredBatch
+from documents.collections.coalescer import Coalescer, Limits, Waiter, latest
+from documents.database.deadline import Deadline, Running
+
+Read: TypeAlias = Callable[[], Awaitable[StoredBatch]]
+
+LIMITS: Final = Limits(in_flight=2, items=1000, size_bytes=1000, waiting_bytes=10_000)
+"""Every caller counts for one byte: what travels is the query, once."""
+
+
+class Finder:
+    """Reads lists, and those that are equal in every respect together."""
+
+    def __init__(self) -> None:
+        self._coalescer: Coalescer[Hashable, Read, StoredBatch] = Coalescer(self._find, limits=LIMITS)
+
+    async def find(self, key: Hashable, read: Read, *, deadline: Deadline) -> StoredBatch:
+        """Return what `read` gives.
+
+        Args:
+            key: Equal for reads that are the same: collection, policy, filter, order, fields, limit and place.
+            read: Asks MongoDB. Of those that wait under one key, one is called for all.
+            deadline: The caller's own.
+        """
+        return await self._coalescer.submit(key, read, size=1, deadline=deadline)
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        await self._coalescer.close()
+
+    async def _find(self, _: Hashable, batch: Sequence[Waiter[Read, StoredBatch]]) -> None:
+        with Running(latest(batch), writes=False):
+            found = await batch[0].item()
+        for waiter in batch:
+            waiter.resolve(found)

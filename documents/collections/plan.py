@@ -1,0 +1,312 @@
+"""From what was asked to what will be done: collections are looked up, policies applied, filters compiled.
+
+Every surface passes here, so no policy can be forgotten on one of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, cast
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from documents.access.policy import Action, Policy
+from documents.catalog.catalog import CollectionEntry
+from documents.catalog.ids import admit_id, first_id_type, read_url_id
+from documents.codec.json_patch import check_json_patch
+from documents.collections import many, read, write
+from documents.collections.operations import (
+    Aggregate,
+    Bulk,
+    Change,
+    Count,
+    Delete,
+    DeleteMany,
+    Find,
+    Get,
+    Insert,
+    JsonPatch,
+    Patch,
+    Replace,
+    Selection,
+    Transaction,
+    Update,
+    UpdateMany,
+    Upsert,
+    Write,
+)
+from documents.collections.services import Services
+from documents.collections.write import Target, Written
+from documents.database.deadline import Deadline, Running
+from documents.errors import (
+    DocumentNotFoundError,
+    Fault,
+    FilterRequiredError,
+    IndexRequiredError,
+    InvalidIdError,
+    InvalidParameterError,
+    PreconditionFailedError,
+    StoreError,
+)
+from documents.query.aggregate import parse_pipeline
+from documents.query.cursor import open_cursor
+from documents.query.filter import Filter, conjunction, parse_filter, parse_search
+from documents.query.parameters import parse_parameters
+from documents.query.projection import parse_fields
+from documents.query.sort import parse_sort
+from documents.query.update import parse_update
+from documents.types import IdType
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """Carry out one write."""
+
+    apply: many.Apply
+
+    async def run(self, deadline: Deadline) -> Written:
+        """Return what became of it."""
+        with Running(deadline, writes=True):
+            return await self.apply(deadline, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What one request has looked up already: ten thousand writes to a new collection ask once whether it exists."""
+
+    entries: dict[str, CollectionEntry | None] = field(default_factory=dict[str, CollectionEntry | None])
+    unique_keys: dict[str, list[frozenset[str]]] = field(default_factory=dict[str, list[frozenset[str]]])
+
+
+class Planner:
+    """Plans operations under policies.
+
+    Args:
+        services: What the plans stand on.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def get(self, operation: Get, policy: Policy) -> read.GetPlan:
+        """Plan a get."""
+        policy.require(Action.READ)
+        entry = await self._services.catalog.get(operation.collection)
+        return read.GetPlan(self._services, entry.name, _existing_id(entry, operation.id), policy.name)
+
+    async def find(self, operation: Find, policy: Policy) -> read.FindPlan:
+        """Plan a page of a list."""
+        policy.require(Action.READ)
+        entry = await self._services.catalog.get(operation.collection)
+        selected = _select(entry, operation.selection)
+        by_score = operation.selection.text is not None and operation.sort is None
+        sort = parse_sort(f"-{read.SCORE}" if by_score else operation.sort, pointer=f"{operation.place}sort")
+        scope = b"\0".join([entry.name.encode(), policy.name.encode(), sort.fingerprint(), selected.fingerprint()])
+        return read.FindPlan(
+            services=self._services,
+            collection=entry.name,
+            filter=selected,
+            sort=sort,
+            projection=parse_fields(operation.fields, pointer=f"{operation.place}fields"),
+            limit=_limit(operation.limit, place=operation.place),
+            cursor=open_cursor(operation.cursor, secret=self._services.cursor_secret, scope=scope)
+            if operation.cursor is not None
+            else None,
+            scope=scope,
+            by_score=by_score,
+            count=read.CountPlan(self._services, entry.name, selected, operation.count) if operation.count else None,
+        )
+
+    async def count(self, operation: Count, policy: Policy) -> read.CountPlan:
+        """Plan a count."""
+        policy.require(Action.READ)
+        entry = await self._services.catalog.get(operation.collection)
+        return read.CountPlan(self._services, entry.name, _select(entry, operation.selection), operation.mode)
+
+    async def aggregate(self, operation: Aggregate, policy: Policy) -> read.AggregatePlan:
+        """Plan an aggregation."""
+        policy.require(Action.READ)
+        entry = await self._services.catalog.get(operation.collection)
+        pipeline = parse_pipeline(operation.pipeline, entry.coerce)
+        return read.AggregatePlan(
+            self._services, entry.name, pipeline, _limit(operation.limit, place="/", default=MAX_LIMIT)
+        )
+
+    async def update_many(self, operation: UpdateMany, policy: Policy) -> many.UpdateManyPlan:
+        """Plan an update by filter."""
+        policy.require(Action.UPDATE)
+        entry = await self._services.catalog.get(operation.collection)
+        selected = _select_some(entry, operation.selection)
+        _check_change(entry, operation.change)
+        return many.UpdateManyPlan(self._services, entry, selected, operation.change, operation.max_affected)
+
+    async def delete_many(self, operation: DeleteMany, policy: Policy) -> many.DeleteManyPlan:
+        """Plan a delete by filter."""
+        policy.require(Action.DELETE)
+        entry = await self._services.catalog.get(operation.collection)
+        selected = _select_some(entry, operation.selection)
+        return many.DeleteManyPlan(self._services, entry, selected, operation.max_affected)
+
+    async def write(self, operation: Write, policy: Policy) -> WritePlan:
+        """Plan a write of one document."""
+        return WritePlan(await self._applied(operation, policy, _Known()))
+
+    async def bulk(self, operation: Bulk, policy: Policy) -> many.BulkPlan:
+        """Plan several writes with an outcome each. One that cannot be planned is an outcome, too."""
+        known = _Known()
+        items: list[many.Apply | StoreError] = []
+        for number, item in enumerate(operation.writes):
+            if number % many.CHUNK == 0:
+                await asyncio.sleep(0)  # others get their turn
+            items.append(await self._item(item, policy, known))
+        grouped = [isinstance(item, Insert) for item in operation.writes]
+        return many.BulkPlan(self._services, items, grouped, operation.mode)
+
+    async def transaction(self, operation: Transaction, policy: Policy) -> many.TransactionPlan:
+        """Plan several writes, all or none."""
+        known = _Known()
+        items = [await self._item(item, policy, known) for item in operation.writes]
+        return many.TransactionPlan(self._services, items)
+
+    async def _item(self, item: Write | Exception, policy: Policy, known: "_Known") -> many.Apply | StoreError:
+        if isinstance(item, StoreError):
+            return item
+        if isinstance(item, Exception):
+            raise item
+        try:
+            return await self._applied(item, policy, known)
+        except StoreError as error:
+            return error
+
+    async def _applied(self, operation: Write, policy: Policy, known: "_Known") -> many.Apply:
+        policy.require(*_ACTIONS[type(operation)])
+        planned = await self._entry_for(operation, known)
+        if isinstance(operation, Upsert):
+            await self._require_key(planned, operation.on, known)
+
+        async def apply(deadline: Deadline, session: AsyncClientSession | None) -> Written:
+            entry = planned
+            if entry.id_type is None:
+                entry = await self._fix_id_type(planned, operation, session)
+            written = await _APPLY[type(operation)](Target(self._services, entry, deadline, session), operation)
+            return replace(written, id_says_its_type=True) if entry.id_type is IdType.ANY else written
+
+        return apply
+
+    async def _entry_for(self, operation: Write, known: "_Known") -> CollectionEntry:
+        name = operation.collection
+        if name not in known.entries:
+            known.entries[name] = await self._services.catalog.get_or_none(name)
+        return known.entries[name] or CollectionEntry(name, None)
+
+    async def _fix_id_type(
+        self, entry: CollectionEntry, operation: Write, session: AsyncClientSession | None
+    ) -> CollectionEntry:
+        if isinstance(operation, Patch | Delete):
+            made = await self._services.catalog.look_again(entry.name, session=session)
+            if made.id_type is None:
+                raise DocumentNotFoundError
+            return made
+        # What cannot be stored must not fix anything.
+        document = operation.document
+        if isinstance(operation, Replace):
+            if operation.precondition.if_match is not None:
+                raise PreconditionFailedError(None)
+            document = document if "_id" in document else {"_id": operation.id, **document}
+        if isinstance(operation, Upsert):
+            write.key_of(entry, document, operation.on)
+        id_type = first_id_type(document)
+        write.to_stored(admit_id(document, id_type))
+        return await self._services.catalog.fix_id_type(entry.name, id_type, session=session)
+
+    async def _require_key(self, entry: CollectionEntry, on: tuple[str, ...], known: "_Known") -> None:
+        if on == ("_id",):
+            return
+        if entry.name not in known.unique_keys:
+            known.unique_keys[entry.name] = await self._services.catalog.unique_keys(entry.name)
+        if not any(key <= set(on) for key in known.unique_keys[entry.name]):
+            raise IndexRequiredError(
+                f"An upsert on {', '.join(on)} needs a unique index there; without one two at once would both insert."
+            )
+
+
+def _existing_id(entry: CollectionEntry, text: str) -> object:
+    """Return the id that a URL names; one that cannot exist is not found, like any other that does not."""
+    if entry.id_type is None:
+        raise DocumentNotFoundError
+    try:
+        return read_url_id(text, entry.id_type)
+    except InvalidIdError:
+        raise DocumentNotFoundError from None
+
+
+def _select(entry: CollectionEntry, selection: Selection) -> Filter:
+    parts = [parse_parameters(selection.parameters, entry.coerce)]
+    if selection.filter is not None:
+        parts.append(parse_filter(selection.filter, entry.coerce))
+    if selection.text is not None:
+        parts.append(parse_search(selection.text))
+    return conjunction(*parts)
+
+
+def _select_some(entry: CollectionEntry, selection: Selection) -> Filter:
+    if selection.is_empty:
+        raise FilterRequiredError("This would concern every document. To mean that, say filter={}.")
+    return _select(entry, selection)
+
+
+def _check_change(entry: CollectionEntry, change: Change) -> None:
+    """Refuse a change that is not well formed, also where it would find nothing to change."""
+    if isinstance(change, JsonPatch):
+        check_json_patch(change.operations)
+    elif isinstance(change, Update):
+        parse_update(change.operators, entry.coerce)
+
+
+def _limit(limit: int | None, *, place: str, default: int = DEFAULT_LIMIT) -> int:
+    if limit is None:
+        return default
+    if not 1 <= limit <= MAX_LIMIT:
+        detail = f"limit is from 1 to {MAX_LIMIT}."
+        raise InvalidParameterError(detail, [Fault(f"{place}limit", "out-of-range", detail)])
+    return limit
+
+
+def _insert(target: Target, operation: Insert) -> Awaitable[Written]:
+    return write.insert(target, operation.document)
+
+
+def _replace(target: Target, operation: Replace) -> Awaitable[Written]:
+    document_id = read_url_id(operation.id, cast("IdType", target.entry.id_type))
+    return write.replace(target, document_id, operation.document, operation.precondition)
+
+
+def _patch(target: Target, operation: Patch) -> Awaitable[Written]:
+    return write.patch(target, _existing_id(target.entry, operation.id), operation.change, operation.precondition)
+
+
+def _delete(target: Target, operation: Delete) -> Awaitable[Written]:
+    return write.delete(target, _existing_id(target.entry, operation.id), operation.precondition)
+
+
+def _upsert(target: Target, operation: Upsert) -> Awaitable[Written]:
+    return write.upsert(target, operation.document, operation.on, merge=operation.merge)
+
+
+_APPLY: Final[Mapping[type, Callable[[Target, Any], Awaitable[Written]]]] = {
+    Insert: _insert,
+    Replace: _replace,
+    Patch: _patch,
+    Delete: _delete,
+    Upsert: _upsert,
+}
+_ACTIONS: Final[Mapping[type, tuple[Action, ...]]] = {
+    Insert: (Action.CREATE,),
+    Replace: (Action.CREATE, Action.UPDATE),
+    Patch: (Action.UPDATE,),
+    Delete: (Action.DELETE,),
+    Upsert: (Action.CREATE, Action.UPDATE),
+}

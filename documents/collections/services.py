@@ -1,0 +1,30 @@
+"""What plans stand on. Made once, by `documents.lifecycle`."""
+
+from dataclasses import dataclass
+
+from documents.catalog.catalog import Catalog
+from documents.collections.committer import Committer
+from documents.collections.finder import Finder
+from documents.collections.loader import Loader
+from documents.database.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a plan may use to run.
+
+    Args:
+        connection: To MongoDB.
+        catalog: What is known of each collection.
+        loader: Coalesced gets by id.
+        finder: Shared lists.
+        committer: Grouped inserts.
+        cursor_secret: Signs page cursors; the same in all processes of a deployment.
+    """
+
+    connection: Connection
+    catalog: Catalog
+    loader: Loader
+    finder: Finder
+    committer: Committer
+    cursor_secret: bytes

@@ -1,0 +1,381 @@
+"""Writing one document: insert, replace, patch, delete, upsert.
+
+A write that depends on what is stored reads first, computes, and then writes under a predicate that holds
+only while the document is still what was read. Whoever loses that race reads again. Nothing is ever
+written first and checked later.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from documents.catalog.catalog import CollectionEntry
+from documents.catalog.ids import admit_id
+from documents.codec.encode import encode
+from documents.codec.json_patch import apply_json_patch
+from documents.codec.merge import merge_patch
+from documents.codec.stored import StoredDocument
+from documents.collections.operations import (
+    UNCONDITIONAL,
+    Change,
+    JsonPatch,
+    MergePatch,
+    Precondition,
+    Update,
+)
+from documents.collections.selectors import BINARY, as_read, by_id
+from documents.collections.services import Services
+from documents.collections.transactions import transact
+from documents.database.deadline import Deadline
+from documents.database.failures import unique_violation
+from documents.errors import (
+    DocumentNotFoundError,
+    DocumentTooLargeError,
+    Fault,
+    InvalidDocumentError,
+    PreconditionFailedError,
+    UniqueViolationError,
+    WriteConflictError,
+)
+from documents.query.update import parse_update
+from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document
+
+Outcome: TypeAlias = Literal["created", "replaced", "updated", "unchanged", "deleted"]
+
+ATTEMPTS: Final = 1000
+"""How often a write starts over because others were faster; the deadline usually comes first."""
+
+WIDE_BYTES: Final = 6 * 1024 * 1024
+"""From this size on a document does not fit into the predicate of its own write, and a transaction serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one write.
+
+    Args:
+        outcome: In a word.
+        id: Of the document.
+        document: As it is now; None when it is gone.
+        id_says_its_type: Whether a URL has to name the id in Extended JSON, since the collection's ids are mixed.
+    """
+
+    outcome: Outcome
+    id: object
+    document: StoredDocument | None = None
+    id_says_its_type: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where writes go: a collection, by when, and inside which transaction if any."""
+
+    services: Services
+    entry: CollectionEntry
+    deadline: Deadline
+    session: AsyncClientSession | None = None
+
+    @property
+    def collection(self) -> AsyncCollection[RawBSONDocument]:
+        """The collection, its documents as bytes."""
+        return self.services.connection.raw_collection(self.entry.name)
+
+    async def read(self, document_id: object) -> StoredDocument | None:
+        """Return the document as it is now, or as the transaction sees it."""
+        if self.session is None:
+            return await self.services.loader.load(self.entry.name, document_id, policy="write", deadline=self.deadline)
+        return await self.read_one(by_id(document_id))
+
+    async def read_one(self, selector: Document) -> StoredDocument | None:
+        """Return one document that the selector finds."""
+        found = await self.collection.find_one(selector, session=self.session)
+        return None if found is None else StoredDocument(bytes(found.raw))
+
+    async def atomically(self, work: "Callable[[Target], Awaitable[Written]]") -> Written:
+        """Return what `work` gives inside a transaction: the one that is open, or one of its own."""
+        if self.session is not None:
+            return await work(self)
+        return await transact(self.services, lambda session: work(with_changes(self, session=session)))
+
+
+def to_stored(document: Document) -> StoredDocument:
+    """Return the document as the bytes MongoDB will hold.
+
+    Raises:
+        DocumentTooLargeError: Over 16 MB.
+    """
+    raw = encode(document)
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        raise DocumentTooLargeError(f"The document takes {len(raw)} bytes as BSON; 16 MB is the most.")
+    return StoredDocument(raw)
+
+
+def admit(entry: CollectionEntry, document: Document, *, before: Document | None = None) -> StoredDocument:
+    """Return a document as it may be stored in a collection: valid, its `_id` first and of the right type."""
+    valid = entry.validate(document, before=before)
+    return to_stored(admit_id(valid, entry.id_type) if entry.id_type else valid)
+
+
+async def insert(target: Target, document: Document) -> Written:
+    """Store a new document."""
+    return await _insert(target, admit(target.entry, document))
+
+
+async def _insert(target: Target, new: StoredDocument) -> Written:
+    if target.session is None:
+        await target.services.committer.insert(target.entry.name, new.raw, deadline=target.deadline)
+    else:
+        await target.collection.insert_one(RawBSONDocument(new.raw), session=target.session)
+    return Written("created", new.id, new)
+
+
+async def replace(
+    target: Target, document_id: object, document: Document, precondition: Precondition = UNCONDITIONAL
+) -> Written:
+    """Store a document under an id, whether or not there is one already."""
+    _same_id(target.entry, document, document_id)
+    new = admit(target.entry, _under_id(document, document_id))
+    if precondition.is_empty:
+        return await _put(target, new)
+    written = await _swap_until_done(target, document_id, precondition, lambda _: new)
+    return with_changes(written, outcome="replaced") if written.outcome == "updated" else written
+
+
+async def _put(target: Target, new: StoredDocument) -> Written:
+    for _ in range(ATTEMPTS):
+        try:
+            result = await target.collection.replace_one(
+                by_id(new.id), RawBSONDocument(new.raw), upsert=True, session=target.session
+            )
+        except DuplicateKeyError as error:
+            # Two upserts of one id can meet; the second attempt finds the first one's document.
+            if target.session is not None or not _is_about_id(error.details):
+                raise
+        else:
+            return Written("replaced" if result.matched_count else "created", new.id, new)
+    raise WriteConflictError
+
+
+async def delete(target: Target, document_id: object, precondition: Precondition = UNCONDITIONAL) -> Written:
+    """Delete one document."""
+    if precondition.is_empty:
+        result = await target.collection.delete_one(by_id(document_id), session=target.session)
+        if not result.deleted_count:
+            raise DocumentNotFoundError
+        return Written("deleted", document_id)
+    for _ in range(ATTEMPTS):
+        before = await target.read(document_id)
+        _check(precondition, before)
+        if before is None:
+            raise DocumentNotFoundError
+        if _is_wide(target, before):
+            return await target.atomically(lambda inside: delete(inside, document_id, precondition))
+        result = await target.collection.delete_one(_selector(target, before), collation=BINARY, session=target.session)
+        if result.deleted_count:
+            return Written("deleted", document_id)
+    raise WriteConflictError
+
+
+async def patch(
+    target: Target, document_id: object, change: Change, precondition: Precondition = UNCONDITIONAL
+) -> Written:
+    """Change one document; what comes out is validated before it is committed."""
+    if isinstance(change, Update):
+        update = parse_update(change.operators, target.entry.coerce)
+        if target.entry.model is not None:
+            return await target.atomically(lambda inside: _update_validated(inside, document_id, update, precondition))
+        return await _update(target, document_id, update, precondition)
+
+    def changed(before: StoredDocument | None) -> StoredDocument:
+        if before is None:
+            raise DocumentNotFoundError
+        return apply_change(target.entry, before, change)
+
+    return await _swap_until_done(target, document_id, precondition, changed)
+
+
+def apply_change(entry: CollectionEntry, before: StoredDocument, change: MergePatch | JsonPatch) -> StoredDocument:
+    """Return the document after a patch, valid.
+
+    Raises:
+        InvalidDocumentError: The patch would change `_id`, or its result does not fit the model.
+    """
+    stored = before.decode()
+    if isinstance(change, MergePatch):
+        wanted = {key: value for key, value in change.patch.items() if key != "_id"}
+        _same_id(entry, change.patch, stored["_id"])
+        patched = merge_patch(stored, wanted)
+    else:
+        patched = apply_json_patch(stored, change.operations)
+    return admit(entry, patched, before=stored)
+
+
+async def _update(target: Target, document_id: object, update: Document, precondition: Precondition) -> Written:
+    """Let MongoDB apply update operators, in one step."""
+    selector = by_id(document_id)
+    for _ in range(ATTEMPTS):
+        before = None
+        if not precondition.is_empty:
+            before = await target.read(document_id)
+            _check(precondition, before)
+            if before is not None and _is_wide(target, before):
+                return await target.atomically(lambda inside: _update(inside, document_id, update, precondition))
+            selector = selector if before is None else _selector(target, before)
+        found = await target.collection.find_one_and_update(
+            selector, update, return_document=ReturnDocument.AFTER, session=target.session, collation=BINARY
+        )
+        if found is not None:
+            return Written("updated", document_id, StoredDocument(bytes(found.raw)))
+        if before is None:
+            raise DocumentNotFoundError
+    raise WriteConflictError
+
+
+async def _update_validated(
+    target: Target, document_id: object, update: Document, precondition: Precondition
+) -> Written:
+    """Apply update operators inside a transaction, which ends in nothing if the model does not agree."""
+    before = await target.read(document_id)
+    _check(precondition, before)
+    if before is None:
+        raise DocumentNotFoundError
+    found = await target.collection.find_one_and_update(
+        by_id(document_id), update, return_document=ReturnDocument.AFTER, session=target.session
+    )
+    if found is None:
+        raise DocumentNotFoundError
+    after = StoredDocument(bytes(found.raw))
+    valid = admit(target.entry, after.decode(), before=before.decode())
+    if valid.raw != after.raw:
+        await target.collection.replace_one(by_id(document_id), RawBSONDocument(valid.raw), session=target.session)
+    return Written("unchanged" if valid.raw == before.raw else "updated", document_id, valid)
+
+
+async def upsert(target: Target, document: Document, on: Sequence[str], *, merge: bool) -> Written:
+    """Store a document in the place of the one with the same key, or as a new one."""
+    selector = key_of(target.entry, document, on)
+    for _ in range(ATTEMPTS):
+        before = await target.read_one(selector)
+        if before is None:
+            try:
+                return await insert(target, document)
+            except UniqueViolationError as error:
+                # Somebody stored that key in between: the next round finds it.
+                if not set(error.fields) <= set(on) or target.session is not None:
+                    raise
+                continue
+        after = _upserted(target.entry, before, document, merge=merge)
+        if after.raw == before.raw:
+            return Written("unchanged", before.id, before)
+        if await _swap(target, before, after):
+            return Written("updated" if merge else "replaced", after.id, after)
+    raise WriteConflictError
+
+
+def _upserted(entry: CollectionEntry, before: StoredDocument, document: Document, *, merge: bool) -> StoredDocument:
+    if merge:
+        return apply_change(entry, before, MergePatch(document))
+    _same_id(entry, document, before.id)
+    return admit(entry, {"_id": before.id, **{key: value for key, value in document.items() if key != "_id"}})
+
+
+def key_of(entry: CollectionEntry, document: Document, on: Sequence[str]) -> Document:
+    """Return the selector of the documents with the same values in `on`.
+
+    Raises:
+        InvalidDocumentError: It has no single value there, or one of the wrong type.
+    """
+    typed = admit_id(document, entry.id_type) if "_id" in on and entry.id_type and "_id" in document else document
+    selector: Document = {}
+    for path in on:
+        value = _value_at(typed, path)
+        if value is MISSING or isinstance(value, list | dict):
+            detail = f"An upsert on {path} needs a single value there."
+            raise InvalidDocumentError(detail, [Fault("/" + path.replace(".", "/"), "key-missing", detail)])
+        coerce = entry.coerce(path)
+        try:
+            selector[path] = {"$eq": value if coerce is None or value is None else coerce(value)}
+        except ValueError as error:
+            raise InvalidDocumentError(
+                "The key is of the wrong type.", [Fault("/" + path.replace(".", "/"), "wrong-type", str(error))]
+            ) from None
+    return selector
+
+
+def _value_at(value: object, path: str) -> object:
+    for segment in path.split("."):
+        value = cast("Document", value).get(segment, MISSING) if isinstance(value, dict) else MISSING
+    return value
+
+
+async def _swap_until_done(
+    target: Target,
+    document_id: object,
+    precondition: Precondition,
+    change: Callable[[StoredDocument | None], StoredDocument],
+) -> Written:
+    for _ in range(ATTEMPTS):
+        before = await target.read(document_id)
+        _check(precondition, before)
+        after = change(before)
+        if before is None:
+            try:
+                return await _insert(target, after)
+            except UniqueViolationError as error:
+                if tuple(error.fields) != ("_id",):
+                    raise
+        elif after.raw == before.raw:
+            return Written("unchanged", document_id, before)
+        elif _is_wide(target, before):
+            return await target.atomically(lambda inside: _swap_until_done(inside, document_id, precondition, change))
+        elif await _swap(target, before, after):
+            return Written("updated", document_id, after)
+    raise WriteConflictError
+
+
+async def _swap(target: Target, before: StoredDocument, after: StoredDocument) -> bool:
+    """Put `after` in the place of `before`; False when the stored document is no longer `before`."""
+    result = await target.collection.replace_one(
+        _selector(target, before), RawBSONDocument(after.raw), collation=BINARY, session=target.session
+    )
+    return result.matched_count == 1
+
+
+def _selector(target: Target, before: StoredDocument) -> Document:
+    # Inside a transaction the snapshot is the predicate: a write in between makes ours fail as a conflict.
+    return as_read(before) if target.session is None else by_id(before.id)
+
+
+def _is_wide(target: Target, before: StoredDocument) -> bool:
+    return target.session is None and len(before.raw) > WIDE_BYTES
+
+
+def _check(precondition: Precondition, before: StoredDocument | None) -> None:
+    etag = None if before is None else before.etag
+    required, forbidden = precondition.if_match, precondition.if_none_match
+    if required is not None and (etag is None or not required.matches(etag)):
+        raise PreconditionFailedError(etag)
+    if forbidden is not None and etag is not None and forbidden.matches(etag, weakly=True):
+        raise PreconditionFailedError(etag)
+
+
+def _under_id(document: Document, document_id: object) -> Document:
+    return {"_id": document_id, **{key: value for key, value in document.items() if key != "_id"}}
+
+
+def _same_id(entry: CollectionEntry, document: Document, document_id: object) -> None:
+    """Refuse a document that names another `_id` than the one it is about."""
+    if "_id" in document and entry.id_type and admit_id(document, entry.id_type)["_id"] != document_id:
+        detail = "The _id of a document never changes."
+        raise InvalidDocumentError(detail, [Fault("/_id", "immutable", detail)])
+
+
+def _is_about_id(details: Mapping[str, Any] | None) -> bool:
+    return unique_violation(details or {}).fields == ("_id",)

@@ -1,0 +1,298 @@
+"""Everything that can go wrong in the store, as types. None of them knows of HTTP.
+
+StoreError
+├── InputError                      what the caller sent cannot be meant
+│   ├── MalformedJsonError          the text is not JSON
+│   ├── InvalidDocumentError        a document that cannot be stored as it is
+│   ├── InvalidIdError              an id that this collection cannot hold
+│   ├── InvalidOperationError       an operation that is not put together rightly
+│   ├── InvalidParameterError       a URL parameter
+│   ├── InvalidFilterError          a filter in JSON
+│   ├── InvalidPipelineError        an aggregation pipeline
+│   ├── InvalidPatchError           a patch or an update
+│   ├── InvalidCursorError          a page cursor
+│   ├── FilterRequiredError         an update or delete of everything
+│   ├── IndexRequiredError          something that only an index makes possible
+│   ├── InvalidIndexError           an index that MongoDB cannot build
+│   └── DocumentTooLargeError       over 16 MB
+├── AbsentError
+│   ├── CollectionNotFoundError
+│   └── DocumentNotFoundError
+├── ConflictError                   right in itself, but not now
+│   ├── PreconditionFailedError     If-Match or If-None-Match does not hold
+│   ├── UniqueViolationError        another document has these values
+│   ├── DuplicateValuesError        documents that stand in the way of a unique index
+│   ├── IndexConflictError          an index like the wanted one, but not the same
+│   ├── PatchConflictError          the patch does not fit the document
+│   ├── MaxAffectedError            more documents than the caller allowed
+│   ├── WriteConflictError          others kept writing the same document
+│   └── OperationFailedError        an operation of an atomic request, so nothing was done
+├── ForbiddenError                  the policy says no
+├── QueryRefusedError               MongoDB cannot answer it within the limits
+└── UnavailableError                nothing wrong with the request
+    ├── DatabaseUnavailableError
+    ├── DeadlineExceededError
+    └── OverloadedError
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+Outcome = Literal["unknown", "not-applied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong at one spot.
+
+    Args:
+        pointer: JSON pointer (RFC 6901) into what was sent; "" is the whole.
+        code: Stable, kebab-case, such as `duplicate-key`.
+        detail: What is wrong and what would be right, in one sentence. Never another user's value.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class StoreError(Exception):
+    """The root. `code` is stable and public; the message is for people."""
+
+    code: ClassVar[str]
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InputError(StoreError):
+    """What the caller sent cannot be meant; `faults` says where."""
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
+
+
+class MalformedJsonError(InputError):
+    """The body, or one line of it, is not JSON. Check quotes, commas and the encoding, which is UTF-8."""
+
+    code = "malformed-json"
+
+
+class InvalidDocumentError(InputError):
+    """A document cannot be stored as it was sent. Each fault points at a value and says what would be right."""
+
+    code = "invalid-document"
+
+
+class InvalidIdError(InputError):
+    """An `_id` is not of the type that the collection's ids have. `GET /v1` shows the type."""
+
+    code = "invalid-id"
+
+
+class InvalidOperationError(InputError):
+    """An operation of a bulk request or a transaction lacks a part, or has one too many."""
+
+    code = "invalid-operation"
+
+
+class InvalidParameterError(InputError):
+    """A URL parameter or header cannot be understood. Each fault names it as `parameter`."""
+
+    code = "invalid-parameter"
+
+
+class InvalidFilterError(InputError):
+    """A JSON filter uses an operator that is not allowed, or one that is with a wrong operand."""
+
+    code = "invalid-filter"
+
+
+class InvalidPipelineError(InputError):
+    """An aggregation pipeline uses a stage or an expression that is not allowed, or uses one wrongly."""
+
+    code = "invalid-pipeline"
+
+
+class InvalidPatchError(InputError):
+    """A patch is not well formed, or wants what no patch may do, such as changing `_id`."""
+
+    code = "invalid-patch"
+
+
+class InvalidCursorError(InputError):
+    """A page cursor is damaged, or belongs to another list. Use `next` and `prev` as they came, with the same query."""
+
+    code = "invalid-cursor"
+
+
+class FilterRequiredError(InputError):
+    """An update or delete of many documents needs a filter. To mean all of them, say `filter={}`."""
+
+    code = "filter-required"
+
+
+class IndexRequiredError(InputError):
+    """The request needs an index that the collection has not: unique for upserts by key, text for `q`."""
+
+    code = "index-required"
+
+
+class InvalidIndexError(InputError):
+    """An index cannot be built as it is declared: MongoDB has no such kind or option, or two declarations clash."""
+
+    code = "invalid-index"
+
+
+class DocumentTooLargeError(InputError):
+    """A document would take more than 16 MB as BSON, which is all that MongoDB stores in one."""
+
+    code = "document-too-large"
+
+
+class AbsentError(StoreError):
+    """What the request is about does not exist."""
+
+
+class CollectionNotFoundError(AbsentError):
+    """No collection has this name. Posting a document makes one."""
+
+    code = "collection-not-found"
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(f"There is no collection {collection!r}.")
+        self.collection = collection
+
+
+class DocumentNotFoundError(AbsentError):
+    """No document of the collection has this id, or the caller may not see the one that has."""
+
+    code = "document-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("No document has this id.")
+
+
+class ConflictError(StoreError):
+    """The request is right in itself, but does not fit what is stored."""
+
+
+class PreconditionFailedError(ConflictError):
+    """`If-Match` or `If-None-Match` does not hold. Read the document again, and repeat with its ETag."""
+
+    code = "precondition-failed"
+
+    def __init__(self, etag: str | None) -> None:
+        super().__init__(
+            "There is no such document." if etag is None else "The document is not as the precondition says."
+        )
+        self.etag = etag
+
+
+class UniqueViolationError(ConflictError):
+    """Another document has the same values in fields that must be unique. `fields` names them."""
+
+    code = "unique-violation"
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        super().__init__(f"Another document has the same {' and '.join(fields) or 'values'}.")
+        self.fields = tuple(fields)
+
+
+class DuplicateValuesError(ConflictError):
+    """Stored documents have the same values where a unique index is wanted. Change or delete them, and try again.
+
+    `groups` has, for each index, some of the groups: `{"key": {...}, "count": 2, "ids": [...]}`.
+    """
+
+    code = "duplicate-values"
+
+    def __init__(self, groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        super().__init__(f"Documents with equal values stand in the way of unique indexes: {', '.join(groups)}.")
+        self.groups = groups
+
+
+class IndexConflictError(ConflictError):
+    """The collection has another index in the place of the wanted one. Plan again, and see what differs."""
+
+    code = "index-conflict"
+
+
+class PatchConflictError(ConflictError):
+    """The patch is well formed, but does not fit the document: a path it needs is not there, or a test fails."""
+
+    code = "patch-conflict"
+
+
+class MaxAffectedError(ConflictError):
+    """More documents match than `Prefer: max-affected` allows. Nothing was changed."""
+
+    code = "max-affected-exceeded"
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(f"More than {maximum} documents match, so nothing was changed.")
+        self.maximum = maximum
+
+
+class WriteConflictError(ConflictError):
+    """Others kept changing the same documents until the time was up. Nothing was changed; try again."""
+
+    code = "write-conflict"
+
+    def __init__(self) -> None:
+        super().__init__("Others kept changing the same documents, so nothing was changed.")
+
+
+class OperationFailedError(ConflictError):
+    """One operation of an atomic request failed, so none was carried out. `index` and `cause` say which and why."""
+
+    code = "operation-failed"
+
+    def __init__(self, index: int, cause: StoreError) -> None:
+        super().__init__(f"Operation {index} failed, so nothing was changed: {cause.detail}")
+        self.index = index
+        self.cause = cause
+
+
+class ForbiddenError(StoreError):
+    """The caller's policy does not allow this."""
+
+    code = "forbidden"
+
+
+class QueryRefusedError(StoreError):
+    """MongoDB cannot answer within its limits of time and memory, or finds the query contradictory."""
+
+    code = "query-refused"
+
+
+class UnavailableError(StoreError):
+    """Nothing is wrong with the request; try it again later.
+
+    `outcome` tells of a write what became of it: `not-applied`, or `unknown` when the answer was lost.
+    """
+
+    def __init__(self, detail: str, outcome: Outcome | None = None) -> None:
+        super().__init__(detail)
+        self.outcome: Outcome | None = outcome
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """MongoDB cannot be reached, or has no primary at the moment."""
+
+    code = "database-unavailable"
+
+
+class DeadlineExceededError(UnavailableError):
+    """The request took longer than it may. Narrow the query, add an index, or raise the limit."""
+
+    code = "deadline-exceeded"
+
+
+class OverloadedError(UnavailableError):
+    """More requests are waiting than can be served in time."""
+
+    code = "overloaded"

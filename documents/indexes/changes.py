@@ -1,0 +1,128 @@
+"""The changes that a plan consists of, as plain values."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from documents.indexes.spec import IndexSpec, to_json
+
+
+class Action(StrEnum):
+    """What becomes of one index."""
+
+    CREATE = "create"
+    MODIFY = "modify"
+    """Changed in place, with collMod."""
+    REBUILD = "rebuild"
+    DROP = "drop"
+    KEEP = "keep"
+    EXTRA = "extra"
+    """Not declared; it is reported and stays."""
+
+
+PENDING: Final = frozenset({Action.CREATE, Action.MODIFY, Action.REBUILD, Action.DROP})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One option that is not as declared. None stands for MongoDB's default."""
+
+    option: str
+    declared: object
+    actual: object
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"option": self.option, "declared": to_json(self.declared), "actual": to_json(self.actual)}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexChange:
+    """What is to be done about one index.
+
+    Args:
+        action: What.
+        declared: As the model wants it, under the name that it will have; None when it is not declared.
+        actual: As the collection has it; None when it has it not.
+        differences: Why, when both are there.
+        blocked: Why it will not be done, and how it could be; None when it will be.
+        note: What else is worth knowing.
+        side_by_side: Whether, in a rebuild, the new one can be built before the old one is dropped.
+    """
+
+    action: Action
+    declared: IndexSpec | None = None
+    actual: IndexSpec | None = None
+    differences: tuple[Difference, ...] = ()
+    blocked: str | None = None
+    note: str | None = None
+    side_by_side: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the index in MongoDB, now or, if it is not there yet, later."""
+        spec = self.actual or self.declared
+        return spec.name if spec else ""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether applying the plan would do something here."""
+        return self.action in PENDING and self.blocked is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "action": str(self.action),
+            "name": self.name,
+            "declared": self.declared.to_dict() if self.declared else None,
+            "actual": self.actual.to_dict() if self.actual else None,
+            "differences": [difference.to_dict() for difference in self.differences],
+            "blocked": self.blocked,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """What is to be done about the indexes of one collection, declared ones first."""
+
+    changes: tuple[IndexChange, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything declared is there as declared, and nothing is to be dropped."""
+        return not any(change.action in PENDING for change in self.changes)
+
+    @property
+    def pending(self) -> tuple[IndexChange, ...]:
+        """What applying would do."""
+        return tuple(change for change in self.changes if change.is_pending)
+
+    @property
+    def blocked(self) -> tuple[IndexChange, ...]:
+        """What would need doing and will not be done."""
+        return tuple(change for change in self.changes if change.blocked is not None)
+
+    def of(self, action: Action) -> tuple[IndexChange, ...]:
+        """Return the pending changes of one kind; of `keep` and `extra`, all."""
+        return tuple(change for change in self.changes if change.action is action and change.blocked is None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"is_empty": self.is_empty, "changes": [change.to_dict() for change in self.changes]}
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What a plan may do that could hurt. Each is a set of index names.
+
+    Args:
+        drop: Undeclared indexes to drop.
+        rebuild: Indexes that may be dropped and built again.
+        shorten_ttl: Indexes that may expire documents sooner than they do, which deletes data at once.
+    """
+
+    drop: Collection[str] = field(default_factory=frozenset[str])
+    rebuild: Collection[str] = field(default_factory=frozenset[str])
+    shorten_ttl: Collection[str] = field(default_factory=frozenset[str])

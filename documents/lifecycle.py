@@ -1,0 +1,130 @@
+"""The only wiring: from settings to a store that works, and back to nothing left running."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from beanie import Document as BeanieDocument
+from beanie import init_beanie  # pyright: ignore[reportUnknownVariableType]  # its database is generic, untold
+from pymongo.errors import DuplicateKeyError
+
+from documents.access.policy import FULL, READ_ONLY, Policy
+from documents.catalog.catalog import Catalog
+from documents.catalog.declared import DeclaredModel
+from documents.collections.committer import Committer
+from documents.collections.finder import Finder
+from documents.collections.loader import Loader
+from documents.collections.plan import Planner
+from documents.collections.services import Services
+from documents.database.connection import Connection
+from documents.database.deadline import Deadline, Running
+from documents.database.embedded import EmbeddedMongo, acquire
+from documents.errors import StoreError
+from documents.indexes.apply import State, apply_plan
+from documents.indexes.compare import compare_indexes
+from documents.indexes.declared import declared_indexes
+from documents.models.declarations import collection_name
+from documents.models.discovery import discover_models
+from documents.settings import Environment, Settings
+from documents.types import SYSTEM_PREFIX, Document
+
+SECRETS: Final = f"{SYSTEM_PREFIX}secrets"
+START_SECONDS: Final = 30.0
+_log = logging.getLogger("sheaf")
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store.
+
+    Args:
+        settings: What it was opened with.
+        connection: To MongoDB.
+        catalog: What is known of each collection.
+        planner: Plans what is asked of it.
+        policy: What callers without credentials may do.
+    """
+
+    settings: Settings
+    connection: Connection
+    catalog: Catalog
+    planner: Planner
+    policy: Policy
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, *, announce: Announce = lambda _: None) -> AsyncGenerator[Store]:
+    """Open a store: on the deployment that the settings name, or on the data folder's own MongoDB.
+
+    Args:
+        settings: Where and how.
+        announce: Told, in a few words, of each step that takes time.
+
+    Raises:
+        EmbeddedMongoError: The embedded MongoDB cannot be started here.
+        DatabaseUnavailableError: The deployment does not answer.
+    """
+    lease: EmbeddedMongo | None = None
+    if settings.mongodb_uri is None:
+        lease = await asyncio.to_thread(acquire, settings.data_dir, announce=announce)
+        uri = lease.uri
+    else:
+        uri = settings.mongodb_uri.get_secret_value()
+    try:
+        async with _open_connection(uri, settings) as store:
+            yield store
+    finally:
+        if lease is not None:
+            await asyncio.to_thread(lease.release)
+
+
+@asynccontextmanager
+async def _open_connection(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+    connection = Connection(uri, database=settings.database, max_pool_size=settings.max_pool_size)
+    loader, finder, committer = Loader(connection), Finder(), Committer(connection)
+    try:
+        with Running(Deadline(START_SECONDS), writes=False):
+            models = discover_models()
+            # Beanie would send every index at every start and lose some of them; documents.indexes plans them.
+            await init_beanie(connection.database, document_models=models, skip_indexes=True)
+            secret = await _cursor_secret(connection)
+        if settings.environment is Environment.DEVELOPMENT and not settings.read_only:
+            await _create_indexes(connection, models)
+        catalog = Catalog(connection, map(DeclaredModel, models))
+        services = Services(connection, catalog, loader, finder, committer, secret)
+        yield Store(settings, connection, catalog, Planner(services), READ_ONLY if settings.read_only else FULL)
+    finally:
+        await loader.close()
+        await finder.close()
+        await committer.close()
+        await connection.close()
+
+
+async def _create_indexes(connection: Connection, models: Sequence[type[BeanieDocument]]) -> None:
+    """Create the declared indexes that lack. One that cannot be built now keeps nobody from serving."""
+    for model in models:
+        collection = connection.collection(collection_name(model))
+        try:
+            plan = await compare_indexes(collection, declared_indexes(model))
+            async for event in apply_plan(collection, plan):
+                if event.state is State.BLOCKED:
+                    _log.warning("Index %s is not as declared: %s", ", ".join(event.names), event.detail)
+        except StoreError as error:
+            _log.warning("Indexes of %s are not as declared: %s", collection.name, error.detail)
+
+
+async def _cursor_secret(connection: Connection) -> bytes:
+    """Return the secret that all processes of this deployment sign cursors with; the first one makes it."""
+    collection = connection.collection(SECRETS)
+    made: Document = {"_id": "cursor", "value": secrets.token_bytes(32)}
+    with suppress(DuplicateKeyError):  # another process made it at this moment
+        await collection.update_one({"_id": "cursor"}, {"$setOnInsert": made}, upsert=True)
+    found = await collection.find_one({"_id": "cursor"})
+    value: bytes = (found or made)["value"]
+    return value

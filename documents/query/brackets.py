@@ -1,0 +1,105 @@
+"""Conditions on a field that hold when one of its sort values stands before, or at, a given value.
+
+A condition is a pair of a path and what is asked of it. Each asks whether there *is* such a value, which for an array
+means among its elements, as everywhere in MongoDB's query language.
+"""
+
+from collections.abc import Mapping
+from math import inf, nan
+from typing import Any, Final
+from uuid import UUID
+
+from bson import Binary, ObjectId, Timestamp
+from bson.datetime_ms import DatetimeMS
+
+from documents.errors import QueryRefusedError
+from documents.query.order import Bracket, bracket_of, is_nan
+
+Condition = tuple[str, dict[str, Any]]
+
+_WHOLE: Final[Mapping[Bracket, tuple[dict[str, Any], ...]]] = {
+    Bracket.MIN_KEY: ({"$type": "minKey"},),
+    Bracket.EMPTY_ARRAY: ({"$size": 0},),
+    Bracket.NULL: ({"$eq": None},),
+    Bracket.NUMBER: ({"$gte": -inf}, {"$eq": nan}),
+    Bracket.STRING: ({"$gte": ""},),
+    Bracket.OBJECT: ({"$gte": {}},),
+    # Of the elements only: compared with an array, an array field is itself a candidate.
+    Bracket.ARRAY: ({"$elemMatch": {"$gte": []}},),
+    Bracket.BINARY: ({"$gte": Binary(b"")},),
+    Bracket.OBJECT_ID: ({"$gte": ObjectId(b"\0" * 12)},),
+    Bracket.BOOL: ({"$gte": False},),
+    Bracket.DATE: ({"$gte": DatetimeMS(-(2**63))},),
+    Bracket.TIMESTAMP: ({"$gte": Timestamp(0, 0)},),
+    Bracket.REGEX: ({"$type": "regex"},),
+    Bracket.CODE: ({"$type": ["dbPointer", "javascript", "javascriptWithScope"]},),
+    Bracket.MAX_KEY: ({"$type": "maxKey"},),
+}
+"""What covers a bracket. `$gte` with its least value where there is one: unlike `$type`, its negation has bounds."""
+
+_SINGLE: Final = frozenset({Bracket.MIN_KEY, Bracket.EMPTY_ARRAY, Bracket.NULL, Bracket.MAX_KEY})
+_INCOMPARABLE: Final = frozenset({Bracket.REGEX, Bracket.CODE})
+
+
+def before(path: str, value: object, direction: int) -> list[Condition]:
+    """Return the conditions of which one holds when a sort value of `path` stands before `value`."""
+    return [*_earlier(path, value, direction), *_compared(path, "$lt" if direction == 1 else "$gt", value)]
+
+
+def at_or_before(path: str, value: object, direction: int) -> list[Condition]:
+    """Return the conditions of which one holds when a sort value of `path` stands before `value`, or is it."""
+    return [*_earlier(path, value, direction), *_compared(path, "$lte" if direction == 1 else "$gte", value)]
+
+
+def at(path: str, value: object) -> list[Condition]:
+    """Return the conditions of which one holds when a sort value of `path` is `value`."""
+    return _compared(path, "$eq", value)
+
+
+def _earlier(path: str, value: object, direction: int) -> list[Condition]:
+    own = bracket_of(value) * direction
+    return [condition for bracket in _WHOLE if bracket * direction < own for condition in _bracket(path, bracket)]
+
+
+def _bracket(path: str, bracket: Bracket) -> list[Condition]:
+    conditions = [(path, asked) for asked in _WHOLE[bracket]]
+    return [*conditions, *_nothing_below(path)] if bracket is Bracket.NULL else conditions
+
+
+def _nothing_below(path: str) -> list[Condition]:
+    """Return the conditions under which `path` sorts as null since it ends in an array on its way."""
+    names = path.split(".")
+    prefixes = [".".join(names[:length]) for length in range(1, len(names))]
+    return [
+        (prefix, asked)
+        for prefix in prefixes
+        for asked in ({"$size": 0}, {"$elemMatch": {"$not": {"$type": "object"}}})
+    ]
+
+
+def _compared(path: str, operator: str, value: object) -> list[Condition]:
+    bracket = bracket_of(value)
+    if bracket in _INCOMPARABLE:
+        raise QueryRefusedError(f"A page ends at a {type(value).__name__}, which MongoDB does not compare.")
+    if bracket in _SINGLE:
+        return _bracket(path, bracket) if operator in ("$eq", "$lte", "$gte") else []
+    if bracket is Bracket.NUMBER:
+        return [(path, asked) for asked in _numbers(operator, value)]
+    asked = {operator: Binary.from_uuid(value) if isinstance(value, UUID) else value}
+    return [(path, {"$elemMatch": asked} if bracket is Bracket.ARRAY else asked)]
+
+
+def _numbers(operator: str, value: object) -> list[dict[str, Any]]:
+    """NaN is the least number to a sort, but to `$lt` and its kind it is no number at all."""
+    if is_nan(value):
+        return [*_NAN[operator]]
+    return [{operator: value}, *([{"$eq": nan}] if operator in ("$lt", "$lte") else [])]
+
+
+_NAN: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
+    "$lt": (),
+    "$lte": ({"$eq": nan},),
+    "$eq": ({"$eq": nan},),
+    "$gte": ({"$eq": nan}, {"$gte": -inf}),
+    "$gt": ({"$gte": -inf},),
+}

@@ -1,0 +1,90 @@
+"""Keyset paging: the predicate for what comes after a document, in any order and with values of any type.
+
+Three things make this more than `{"$gt": value}`:
+
+- `$gt` compares within one bracket of types, while a sort goes through all of them. So the predicate says what must
+  *not* be there: nothing of an earlier bracket, and nothing at or before the value in its own. Each such negation is
+  one that MongoDB turns into bounds of an index.
+- An array is sorted by the element that comes first in the order, so *all* its elements must be after: the same
+  negations say just that.
+- A missing field sorts as null, and so does a path that leads into an array of anything but objects.
+
+In the opposite order MongoDB sorts an array by its other end. So a document with several values in a sort field stands
+at two different places on the way there and on the way back; each way, taken whole, shows it once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson import MinKey
+
+from documents.query.brackets import Condition, at, at_or_before, before
+from documents.query.keyset_arrays import any_at_or_before, share_an_array
+from documents.query.sort import TIE_BREAK, Sort
+
+Clause = dict[str, Any]
+
+
+def after(sort: Sort, values: Sequence[object], *, id_type_is_uniform: bool, backwards: bool = False) -> Clause:
+    """Return the predicate that holds for the documents after one, strictly.
+
+    Args:
+        sort: The order of the list.
+        values: The `sort_values` of the one, in the order in which it was read.
+        id_type_is_uniform: Whether every `_id` of the collection has one type, so that `$gt` finds them all.
+        backwards: Whether to go the other way; the query then sorts by `sort.reversed()`.
+
+    Raises:
+        QueryRefusedError: A value is a regular expression or code, which MongoDB sorts but does not compare.
+    """
+    keys = sort.reversed().keys if backwards else sort.keys
+    steps = [
+        _Step(path, value, direction, plain=id_type_is_uniform and path == TIE_BREAK)
+        for (path, direction), value in zip(keys, values, strict=True)
+    ]
+    if share_an_array([step.path for step in steps]):
+        return _all_of([*steps[0].not_before(), {"$nor": any_at_or_before(keys, values)}])
+    return _any_of([
+        _all_of([clause for earlier in steps[:count] for clause in earlier.at()] + step.beyond())
+        for count, step in enumerate(steps)
+    ])  # fmt: skip
+
+
+class _Step:
+    """One key of the sort, and where its page ended."""
+
+    def __init__(self, path: str, value: object, direction: int, *, plain: bool) -> None:
+        self.path = path
+        self.value = value
+        self.direction = direction
+        self.plain = plain
+
+    def beyond(self) -> list[Clause]:
+        """Every value is after."""
+        if self.plain:
+            return [{self.path: {"$gt" if self.direction == 1 else "$lt": self.value}}]
+        return _none_of(at_or_before(self.path, self.value, self.direction))
+
+    def not_before(self) -> list[Clause]:
+        """No value is before."""
+        return _none_of(before(self.path, self.value, self.direction))
+
+    def at(self) -> list[Clause]:
+        """The first value is this one, or after it: then `beyond` holds as well, so nothing is let in by that."""
+        there = at(self.path, self.value)
+        # Several conditions would need an $or of their own, which no index serves. Instead one that always holds
+        # lets an index in, whose later fields then have bounds. (`$gte` of MinKey does not hold inside `[]`.)
+        asked = there[0][1] if len(there) == 1 else {"$not": {"$lt": MinKey()}}
+        return [{self.path: asked}, *self.not_before()]
+
+
+def _none_of(conditions: Sequence[Condition]) -> list[Clause]:
+    return [{path: {"$not": asked}} for path, asked in conditions]
+
+
+def _all_of(clauses: list[Clause]) -> Clause:
+    return clauses[0] if len(clauses) == 1 else {"$and": clauses}
+
+
+def _any_of(clauses: list[Clause]) -> Clause:
+    return clauses[0] if len(clauses) == 1 else {"$or": clauses}

@@ -1,0 +1,236 @@
+"""Filters in the parameters of a URL: `price[gte]=10&tags=red&name[regex]=^a`.
+
+How a value is read. Where the field is declared, its type reads the text. Elsewhere a number, `true`, `false`,
+`null` and a text in double quotes mean what they mean in JSON, and anything else is the text itself: `zip="01234"`
+and `zip=01234` are both the text 01234, `zip=1234` is the number. Lists (`in`, `nin`, `all`) are separated by commas;
+an element in double quotes may have commas in it.
+
+The same parameter twice asks for both: `tags=red&tags=blue` finds what has both tags.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from documents.errors import Fault, InvalidParameterError
+from documents.query.filter import Filter, all_of, condition, made
+from documents.query.geobox import box_areas
+from documents.query.geometry import around
+from documents.query.operands import array
+from documents.query.paths import checked_path, declared_path
+from documents.query.refusal import RefusedError
+from documents.query.spot import Compilation, Spot
+from documents.query.values import bounded, coerced, decode_json, literal
+from documents.types import FieldTypes
+
+RESERVED: Final = frozenset({"sort", "fields", "limit", "cursor", "q", "filter"})
+"""Parameters that are no filters. A field of such a name is reached through `filter=`."""
+
+Decode = Callable[[str], object]
+_NAME: Final = re.compile(r"(?s)(?P<path>.*?)(?:\[(?P<operator>[^\[\]]*)\])?\Z")
+_JSON_SCALAR: Final = re.compile(r'-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false|null|"(?s:.*)"')
+_ELEMENT: Final = re.compile(r'("(?:[^"\\]|\\.)*"|[^",][^,]*|)(?:,|\Z)', re.DOTALL)
+
+
+def parse_parameters(
+    pairs: Sequence[tuple[str, str]], types: FieldTypes, *, decode: Decode = decode_json
+) -> Filter:  # fmt: skip
+    """Compile the filters among the parameters of a URL.
+
+    Args:
+        pairs: Names and values, percent-decoded, in their order. Reserved names are passed over.
+        types: How declared fields read their operands.
+        decode: Reads the JSON of `elemMatch`; raises ValueError when it is none.
+
+    Raises:
+        InvalidParameterError: With a fault for each parameter that cannot be understood.
+    """
+    compilation = Compilation(types)
+    clauses: list[dict[str, Any]] = []
+    faults: list[Fault] = []
+    for name, text in pairs:
+        if name in RESERVED:
+            continue
+        try:
+            clauses.append(_clause(name, text, compilation, decode))
+        except RefusedError as refused:
+            faults.append(_about(name, refused.fault))
+    if faults:
+        raise InvalidParameterError(f"A parameter cannot be understood: {faults[0].detail}", faults)
+    try:
+        return made(all_of(clauses), compilation.paths, "")
+    except RefusedError as refused:
+        raise InvalidParameterError("The filter is too large.", [refused.fault]) from None
+
+
+def _about(name: str, fault: Fault) -> Fault:
+    at = f" (At {fault.pointer} of the JSON.)" if fault.pointer else ""
+    return Fault(f"?{name}", fault.code, fault.detail + at)
+
+
+def _clause(name: str, text: str, compilation: Compilation, decode: Decode) -> dict[str, Any]:
+    match = _NAME.match(name)
+    path, operator = (match["path"], match["operator"]) if match else (name, None)
+    if "[" in path or "]" in path:
+        raise RefusedError("", "invalid-path", "A name is field[operator]; a field with brackets goes into filter=.")
+    if path in RESERVED:
+        raise RefusedError("", "reserved-name", f"{path} is not a filter; a field of that name goes into filter=.")
+    read = _OPERATORS.get("eq" if operator is None else operator)
+    if read is None:
+        raise RefusedError("", "unknown-operator", f"There is no such operator. There are {' '.join(_OPERATORS)}.")
+    checked_path(path, "", dbref=True)
+    compilation.paths.add(declared_path(path))
+    spot = Spot(compilation, "", path)
+    return read(path, text, spot, decode)
+
+
+def _read(text: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
+    coerce = spot.compilation.types(declared_path(spot.path))
+    literal(text, spot.pointer)
+    if coerce is None:
+        return _json_or_text(text, spot)
+    try:
+        return coerce(text)
+    except ValueError:
+        scalar = _json_or_text(text, spot)
+        return coerced(scalar, spot.path, spot.compilation.types, spot.pointer)
+
+
+def _json_or_text(text: str, spot: Spot) -> Any:  # noqa: ANN401  # a JSON scalar
+    if not _JSON_SCALAR.fullmatch(text):
+        return text
+    try:
+        scalar = json.loads(text)
+    except ValueError:  # a text with a bad escape, or a number of thousands of digits
+        scalar = text if text.startswith('"') else math.inf
+    if scalar in (math.inf, -math.inf):
+        raise spot.refused("number-out-of-range", "The number is too large.")
+    return literal(scalar, spot.pointer)
+
+
+_Operator = Callable[[str, str, Spot, Decode], dict[str, Any]]
+
+
+def _single(operator: str) -> _Operator:
+    def compiled(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
+        spot.spend()
+        return {path: {operator: _read(text, spot)}}
+
+    return compiled
+
+
+def _list(operator: str) -> _Operator:
+    def compiled(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
+        spot.spend()
+        elements = [_element(element, spot) for element in array(_split(text, spot), spot)]
+        return {path: {operator: elements}}
+
+    return compiled
+
+
+def _split(text: str, spot: Spot) -> list[str]:
+    elements: list[str] = []
+    at = 0
+    while True:
+        match = _ELEMENT.match(text, at)
+        if match is None:
+            raise spot.refused("invalid-list", 'A list is separated by commas; an element with " in it is JSON text.')
+        elements.append(match[1])
+        at = match.end()
+        if match.end() == match.end(1):
+            return elements
+
+
+def _element(text: object, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
+    text = str(text)
+    if not text.startswith('"'):
+        return _read(text, spot)
+    try:
+        quoted = str(json.loads(text))
+    except ValueError:
+        raise spot.refused("invalid-list", "An element in double quotes is JSON text.") from None
+    return _quoted(quoted, spot)
+
+
+def _quoted(text: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
+    declared = spot.compilation.types(declared_path(spot.path)) is not None
+    return _read(text, spot) if declared else literal(text, spot.pointer)
+
+
+def _through_json(operator: str, reading: Callable[[str, Spot, Decode], object]) -> _Operator:
+    """Compile what the operator of a JSON filter compiles as well."""
+
+    def compiled(path: str, text: str, spot: Spot, decode: Decode) -> dict[str, Any]:
+        operand = reading(text, spot, decode)
+        bounded(operand, spot.pointer)
+        return {path: condition({operator: operand}, spot)}
+
+    def placed(path: str, text: str, spot: Spot, decode: Decode) -> dict[str, Any]:
+        try:
+            return compiled(path, text, spot, decode)
+        except RefusedError as refused:
+            # The JSON is the operand alone, so its pointers begin below the operator.
+            pointer = refused.fault.pointer.removeprefix(f"/{operator}")
+            raise RefusedError(pointer, refused.fault.code, refused.fault.detail) from None
+
+    return placed
+
+
+def _text(text: str, _: Spot, __: Decode) -> object:
+    return text
+
+
+def _truth(text: str, spot: Spot, _: Decode) -> object:
+    if text not in ("true", "false"):
+        raise spot.refused("wrong-type", "It takes true or false.")
+    return text == "true"
+
+
+def _number(text: str, spot: Spot, _: Decode) -> object:
+    return _json_or_text(text, spot)
+
+
+def _json(text: str, spot: Spot, decode: Decode) -> object:
+    try:
+        return decode(text)
+    except ValueError:
+        raise spot.refused("malformed-json", 'It takes JSON, such as {"price": {"$gt": 5}}.') from None  # fmt: skip
+
+
+def _numbers(text: str, spot: Spot, names: str) -> list[float]:
+    parts = text.split(",")
+    if len(parts) != len(names.split(",")):
+        raise spot.refused("invalid-geometry", f"It takes {names}.")
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        raise spot.refused("invalid-geometry", f"It takes numbers: {names}.") from None
+
+
+def _near(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
+    spot.spend()
+    longitude, latitude, metres = _numbers(text, spot, "longitude,latitude,metres")
+    return {path: {"$geoWithin": around(longitude, latitude, metres, spot.pointer)}}
+
+
+def _within(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
+    spot.spend()
+    west, south, east, north = _numbers(text, spot, "west,south,east,north")
+    areas = [{path: {"$geoWithin": area}} for area in box_areas(west, south, east, north, spot.pointer)]
+    return areas[0] if len(areas) == 1 else {"$or": areas}
+
+
+_OPERATORS: Final[Mapping[str, _Operator]] = {
+    **{name: _single(f"${name}") for name in ("eq", "ne", "gt", "gte", "lt", "lte")},
+    **{name: _list(f"${name}") for name in ("in", "nin", "all")},
+    "exists": _through_json("$exists", _truth),
+    "regex": _through_json("$regex", _text),
+    "size": _through_json("$size", _number),
+    "elemMatch": _through_json("$elemMatch", _json),
+    "near": _near,
+    "within": _within,
+}
+OPERATORS: Final = tuple(_OPERATORS)
+"""The names that may stand in brackets, for the documentation of the API."""

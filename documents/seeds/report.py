@@ -1,0 +1,79 @@
+"""What becomes of seeds."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What became of one seed."""
+
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"
+    """Someone else made or changed the document, so it stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedEvent:
+    """One seed was dealt with.
+
+    Args:
+        collection: Its collection.
+        source: Its file and number.
+        outcome: What became of it; on a dry run, what would have.
+        done: Seeds dealt with so far.
+        total: Seeds there are.
+    """
+
+    collection: str
+    source: str
+    outcome: Outcome
+    done: int
+    total: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self) | {"outcome": str(self.outcome)}
+
+
+@dataclass(frozen=True, slots=True)
+class SeedReport:
+    """What became of all seeds.
+
+    Args:
+        counts: For each collection, how many seeds had which outcome.
+        kept: Sources of the seeds whose documents someone else made or changed.
+        dry_run: Whether nothing was written.
+    """
+
+    counts: dict[str, dict[Outcome, int]] = field(default_factory=dict[str, dict[Outcome, int]])
+    kept: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nothing was, or would be, written."""
+        return not any(counts[outcome] for counts in self.counts.values() for outcome in counts if outcome in WRITTEN)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        counts = {name: {str(outcome): count for outcome, count in of.items()} for name, of in self.counts.items()}
+        return {"counts": counts, "kept": list(self.kept), "dry_run": self.dry_run}
+
+
+WRITTEN = frozenset({Outcome.INSERTED, Outcome.UPDATED})
+
+
+def summarise(events: Iterable[SeedEvent], *, dry_run: bool) -> SeedReport:
+    """Return the report that events add up to."""
+    counts: dict[str, Counter[Outcome]] = {}
+    kept: list[str] = []
+    for event in events:
+        counts.setdefault(event.collection, Counter())[event.outcome] += 1
+        if event.outcome is Outcome.KEPT:
+            kept.append(event.source)
+    return SeedReport({name: dict(counted) for name, counted in counts.items()}, tuple(kept), dry_run)

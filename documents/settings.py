@@ -1,0 +1,111 @@
+"""What can be set, and to what by default. Read once by an entry point and passed in, never at import."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SHEAF_"
+
+
+class Environment(StrEnum):
+    """What kind of place this is."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class SettingsError(Exception):
+    """A setting is misspelt, or has a value it cannot have."""
+
+
+def _seconds(value: object) -> object:
+    """Read a plain number as seconds, besides the forms that Pydantic knows, such as PT5S."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its meaning."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve.")
+    data_dir: Path = Field(Path(".sheaf"), description="Folder of the embedded MongoDB.")
+    database: str = Field("sheaf", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Database to serve.")
+    mongodb_uri: SecretStr | None = Field(
+        None,
+        description="External MongoDB 6.0 or later, a replica set or sharded cluster; turns the embedded one off.",
+    )
+    environment: Environment = Field(
+        Environment.DEVELOPMENT,
+        description="development: declared indexes are created at start. production: only `sheaf indexes apply` does.",
+    )
+    allow_unauthenticated: bool = Field(False, description="Serve other addresses than loopback, without keys.")
+    read_only: bool = Field(False, description="Refuse every write.")
+    request_timeout: Duration = Field(
+        timedelta(seconds=10),
+        gt=timedelta(0),
+        le=timedelta(minutes=10),
+        description="Longest a request may take; `Prefer: wait=N` asks for less.",
+    )
+    drain_timeout: Duration = Field(
+        timedelta(seconds=15),
+        ge=timedelta(0),
+        description="Longest to wait for running requests when stopping.",
+    )
+    drain_delay: Duration = Field(
+        timedelta(seconds=0.5),
+        ge=timedelta(0),
+        description="How long to go on accepting after SIGTERM, while readiness says no.",
+    )
+    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Largest request body.")
+    max_concurrency: int = Field(256, ge=1, description="Requests served at once by a process; more get 503.")
+    max_pool_size: int = Field(100, ge=1, description="Connections to MongoDB for each process.")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings of the environment and `.env`; `overrides` that are not None win.
+
+    Raises:
+        SettingsError: A `SHEAF_*` variable does not exist, or a value is not allowed.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]  # Pydantic checks them
+    except ValidationError as error:
+        raise SettingsError(
+            "\n".join(
+                f"{PREFIX}{str(fault['loc'][0]).removeprefix(PREFIX.lower()).upper()}: {fault['msg']}"
+                for fault in error.errors()
+            )
+        ) from None
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"No such setting: {', '.join(unknown)}. There are {', '.join(sorted(known))}.")
+
+
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Return a row for each setting: variable, default, meaning."""
+    return [
+        (f"{PREFIX}{name}".upper(), str(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]

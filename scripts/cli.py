@@ -1,0 +1,57 @@
+"""The `sheaf` command: every subcommand in one table, and one way to end in an error."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from documents.database.embedded import EmbeddedMongoError
+from documents.errors import StoreError
+from documents.models.discovery import ModelError
+from documents.seeds.files import SeedError
+from documents.settings import SettingsError
+from scripts.commands.doctor import doctor
+from scripts.commands.indexes import indexes
+from scripts.commands.seed import seed
+from scripts.commands.serve import serve
+from scripts.console import errors_to
+
+app = typer.Typer(
+    name="sheaf",
+    help="A document-store API on MongoDB.\n\n"
+    "Every setting is a SHEAF_* variable in the environment or in .env. The commonest are flags, too; a flag wins.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(serve)
+app.command()(doctor)
+app.command()(seed)
+app.add_typer(indexes, name="indexes")
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so
+    if wanted:
+        typer.echo(f"sheaf {version('sheaf')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Take the flags that stand before a subcommand."""
+
+
+def main() -> None:
+    """Run the command. What a person can mend is told in a sentence; only a fault of ours shows a traceback."""
+    try:
+        app()
+    except (SettingsError, EmbeddedMongoError, ModelError, SeedError, StoreError) as error:
+        errors_to(error)
+        sys.exit(1)

@@ -1,0 +1,171 @@
+"""`sheaf serve`: make everything ready, then serve."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import StrEnum
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from api.gate import LOOPBACK
+from api.server import run_granian, run_server
+from documents.database.embedded import EmbeddedMongo, acquire
+from documents.lifecycle import open_store
+from documents.settings import PREFIX, Environment, Settings, SettingsError
+from scripts.commands.seed import seed_once
+from scripts.console import MESSAGES, announce
+from scripts.options import Database, DataDir, MongodbUri, settings_of
+
+
+class Server(StrEnum):
+    """What serves."""
+
+    UVICORN = "uvicorn"
+    GRANIAN = "granian"
+
+
+SERVERS: Final = {Server.UVICORN: run_server, Server.GRANIAN: run_granian}
+
+
+def serve(  # noqa: PLR0913  # each is a flag
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [SHEAF_HOST, 127.0.0.1]", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one. [SHEAF_PORT, 8000]", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve. [SHEAF_WORKERS, 1]", show_default=False)
+    ] = None,
+    *,
+    data_dir: DataDir = None,
+    mongodb_uri: MongodbUri = None,
+    database: Database = None,
+    server: Annotated[
+        Server, typer.Option(help="uvicorn, or granian where it is installed: faster, but without draining.")
+    ] = Server.UVICORN,
+    read_only: Annotated[
+        bool | None, typer.Option("--read-only", help="Refuse every write.", show_default=False)
+    ] = None,
+    allow_unauthenticated: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-unauthenticated",
+            help="Serve other addresses than loopback, although anyone who reaches them may do anything.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Serve the collections over HTTP, on a MongoDB of its own or on the one that --mongodb-uri names.
+
+    In development (the default) the declared indexes are created and, in an empty database, the sample shop
+    is seeded first. Stop it with Ctrl-C; on SIGTERM it finishes what has begun.
+
+    Examples:
+      sheaf serve
+      sheaf serve --port 9000 --data-dir /var/lib/sheaf
+      SHEAF_MONGODB_URI='mongodb://user:secret@db1/?replicaSet=rs0' sheaf serve --workers 4
+    """
+    settings = settings_of(
+        data_dir,
+        mongodb_uri,
+        database,
+        host=host,
+        port=port,
+        workers=workers,
+        read_only=read_only,
+        allow_unauthenticated=allow_unauthenticated,
+    )
+    _refuse_exposure(settings)
+    settings = _with_port(settings)
+    MESSAGES.print(f"[bold]Sheaf {version('sheaf')}[/bold]")
+    # This lease outlives every process that serves, so MongoDB runs from the first announcement to the end.
+    with _unwinding_on_sigterm(), _lease(settings):
+        asyncio.run(_prepare(settings))
+        _hand_over(settings)
+        SERVERS[server](settings, on_listening=lambda: _show_addresses(settings))
+    announce("Stopped.")
+
+
+def _refuse_exposure(settings: Settings) -> None:
+    if settings.host not in LOOPBACK and not settings.allow_unauthenticated:
+        raise SettingsError(
+            f"{settings.host} can be reached from other machines, and there is no authentication. "
+            "Listen on 127.0.0.1, or say --allow-unauthenticated (SHEAF_ALLOW_UNAUTHENTICATED=true) "
+            "where something in front of Sheaf decides who may come in."
+        )
+
+
+@contextmanager
+def _unwinding_on_sigterm() -> Generator[None]:
+    """Make SIGTERM end the process by an exception, as Ctrl-C does, so that the lease on MongoDB is given back.
+
+    uvicorn raises the signal once more when it has stopped serving; by default that would end the process at once.
+    """
+    previous = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _with_port(settings: Settings) -> Settings:
+    """Find out now whether the port can be had, before anything is started."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(
+                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+                "Choose another one with --port (SHEAF_PORT)."
+            ) from None
+        return settings.model_copy(update={"port": probe.getsockname()[1]})
+
+
+def _lease(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]":
+    if settings.mongodb_uri is not None:
+        return nullcontext()
+    return acquire(settings.data_dir, announce=announce)
+
+
+async def _prepare(settings: Settings) -> None:
+    async with open_store(settings) as store:
+        if settings.environment is Environment.DEVELOPMENT and not settings.read_only:
+            await seed_once(store)
+
+
+def _hand_over(settings: Settings) -> None:
+    """Put the settings where the processes that serve will read them."""
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if name == "mongodb_uri":
+            value = None if value is None else value.get_secret_value()
+        if value is not None and not name.endswith(("_timeout", "_delay")):
+            os.environ[f"{PREFIX}{name}".upper()] = str(value)
+
+
+def _show_addresses(settings: Settings) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{settings.port}"
+    rows = (
+        ("API", f"{base}/v1"),
+        ("Try", f"{base}/v1/products?limit=3"),
+        ("Docs", f"{base}/docs"),
+        ("Health", f"{base}/health/ready"),
+    )
+    MESSAGES.print(f"[green]Ready.[/green] Data in {escape(_place(settings))}. Ctrl-C stops.")
+    for label, address in rows:
+        MESSAGES.print(f"  {label:<7}{escape(address)}")
+
+
+def _place(settings: Settings) -> str:
+    return "the external MongoDB" if settings.mongodb_uri else str(settings.data_dir)

@@ -1,0 +1,141 @@
+"""Who sees what a request does beside answering: the database, and a client that asks whether the server lives."""
+
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pymongo import MongoClient
+
+LIVE: Final = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+ALIVE: Final = b'{"status":"live"}'
+PAUSE_SECONDS: Final = 0.002
+
+
+class Ledger:
+    """Looks at the served database past the server.
+
+    Args:
+        uri: Of the MongoDB.
+        database: The served one.
+    """
+
+    def __init__(self, uri: str, database: str) -> None:
+        self.client: MongoClient[dict[str, Any]] = MongoClient(uri)
+        self.database = self.client[database]
+
+    def state(self) -> Mapping[str, str]:
+        """Return a hash of every collection of the served database, Sheaf's own among them."""
+        collections: dict[str, str] = self.database.command("dbHash")["collections"]
+        return collections
+
+    def databases(self) -> set[str]:
+        """Return the names of all databases."""
+        return set(self.client.list_database_names())
+
+    def operations(self, comment: str = "") -> list[dict[str, Any]]:
+        """Return what MongoDB does in the served database at the moment, idle cursors included."""
+        found = self.client.admin.aggregate(
+            [
+                {"$currentOp": {"allUsers": False, "idleCursors": True, "localOps": False}},
+                {"$match": {"ns": {"$regex": f"^{self.database.name}\\."}, "appName": "sheaf"}},
+            ]
+        )
+        return [operation for operation in found if comment in str(operation)]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.client.close()
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One answer of /health/live.
+
+    Args:
+        began: When it was asked for.
+        ended: When it was there.
+        waited: How long, of that, the server or the asker was ready to run and had no processor.
+    """
+
+    began: float
+    ended: float
+    waited: float
+
+    @property
+    def stall(self) -> float:
+        """How long the answer took by the server's own doing, in seconds."""
+        return max(self.ended - self.began - self.waited, 0.0)
+
+
+class Pulse(threading.Thread):
+    """Asks the server all the time, over one connection, whether it lives.
+
+    Where the machine is busy, an answer can be late because nobody had a processor for it. Linux counts that time for
+    each thread, so it can be told from the time in which the server's event loop was at something else. The latter is
+    what is measured; a thread of the server that holds the interpreter counts in full.
+
+    Args:
+        port: The server's.
+        pid: The server's process, whose first thread runs the event loop.
+    """
+
+    def __init__(self, port: int, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop_thread = Path(f"/proc/{pid}/task/{pid}/schedstat")
+        self._stopping = threading.Event()
+        self._beaten = threading.Condition()
+        self._beats: list[Beat] = []
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        while not self._stopping.wait(PAUSE_SECONDS):
+            beat = self._ask()
+            with self._beaten:
+                self._beats.append(beat)
+                self._beaten.notify_all()
+
+    def stop(self) -> None:
+        """Stop asking."""
+        self._stopping.set()
+        self.join()
+        self._connection.close()
+
+    def longest_stall(self, since: float) -> float:
+        """Return the longest stall of any answer that was outstanding after `since`, up to one asked for now."""
+        now = time.monotonic()
+        with self._beaten:
+            seen = self._beaten.wait_for(lambda: bool(self._beats) and self._beats[-1].began >= now, timeout=60)
+            assert seen, "the server does not answer"
+            stalls = [beat.stall for beat in self._beats if beat.ended >= since]
+            del self._beats[:-1]
+        return max(stalls)
+
+    def _ask(self) -> Beat:
+        waited, began = self._waited(), time.monotonic()
+        self._connection.sendall(LIVE)
+        received = b""
+        while not received.endswith(ALIVE):
+            received += self._connection.recv(4096)
+        ended = time.monotonic()
+        return Beat(began, ended, self._waited() - waited)
+
+    def _waited(self) -> float:
+        return _run_delay(self._loop_thread) + _run_delay(Path("/proc/thread-self/schedstat"))
+
+
+def _run_delay(path: Path) -> float:
+    """Return how many seconds a thread has waited for a processor; 0 where the system does not say.
+
+    Source:
+        Linux, Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
+    """
+    try:
+        return int(path.read_text(encoding="ascii").split()[1]) / 1e9
+    except OSError:
+        return 0.0

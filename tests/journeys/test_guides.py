@@ -1,0 +1,183 @@
+"""What the README and the guides tell people to type, typed, against a fresh server."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.journeys.guide import Step, compare, is_like, parse_values, read_files, read_steps, run_steps
+from tests.server import Server, serve
+
+pytestmark = pytest.mark.xdist_group("guides")
+
+ROOT: Final = Path(__file__).parent.parent.parent
+SHEAF: Final = Path(sys.executable).with_name("sheaf")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where people type: a folder with a `.sheaf` of its own."""
+    return tmp_path_factory.mktemp("guides")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    """The server of `make run`, with its embedded MongoDB and the sample shop."""
+    with serve(folder, uri="", database="sheaf", data_dir=folder / ".sheaf") as running:
+        yield running
+
+
+def type_in(steps: list[Step], folder: Path, server: Server, **environ: str) -> list[str]:
+    """Return what each step prints when it is typed."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHEAF_")}
+    words = {"localhost:8000": f"{server.host}:{server.port}", ".venv/bin/sheaf": str(SHEAF)}
+    return run_steps(steps, folder, {**inherited, "COLUMNS": "200", "NO_COLOR": "1", **environ}, words)
+
+
+def run_guide(name: str, folder: Path, server: Server, **environ: str) -> None:
+    """Assert that everything in a guide prints what the guide shows."""
+    steps = read_steps(ROOT / "docs" / name)
+    assert steps
+    for step, printed in zip(steps, type_in(steps, folder, server, **environ), strict=True):
+        compare(step, printed)
+
+
+def the_typed_insert(said: str) -> None:
+    [product] = parse_values(said)
+    assert is_like(
+        {"_id": "…", "sku": "TEA-1", "name": "Green tea", "description": ""}, dict(list(product.items())[:4])
+    )
+    assert product["price"] == "4.90"
+
+
+def the_refusal(said: str) -> None:
+    [problem] = parse_values(said)
+    assert (problem["status"], problem["code"]) == (422, "invalid-document")
+    assert {fault["pointer"] for fault in problem["faults"]} == {"/price", "/colour"}
+
+
+def the_new_collection(said: str) -> None:
+    assert outcomes(said) == [(201, "created")] * 3
+
+
+def the_filtered_lists(said: str) -> None:
+    sorted_list, inside = parse_values(said)
+    assert [item["ms"] for item in sorted_list["items"]] == [48, 12]
+    assert is_like([{"_id": "…", "page": "/tea"}], inside["items"])
+
+
+def the_next_page(said: str) -> None:
+    [page] = parse_values(said)
+    prices = [float(item["price"]) for item in page["items"]]
+    assert prices == sorted(prices)
+    assert len(prices) == 2
+    assert prices[0] > 4.90, "the first page began with the cheapest"
+    assert page["prev"]
+    assert page["next"]
+
+
+def the_patch(said: str) -> None:
+    [product] = parse_values(said)
+    assert (product["price"], product["attributes"]) == ("5.40", {"grams": 125})
+
+
+def the_failed_precondition(said: str) -> None:
+    head, _, body = said.replace("\r", "").strip().partition("\n\n")
+    assert head.startswith("HTTP/1.1 412 ")
+    assert "\netag: " in head
+    assert parse_values(body)[0]["code"] == "precondition-failed"
+
+
+def the_upserts(said: str) -> None:
+    assert outcomes(said) == [(200, "replaced"), (201, "created"), (200, "updated")]
+
+
+def the_transaction(said: str) -> None:
+    assert outcomes(said) == [(200, "updated"), (201, "created")]
+
+
+CLAIMS: Final[Mapping[str, Callable[[str], None]]] = {
+    "A typed insert.": the_typed_insert,
+    "A bad one is refused": the_refusal,
+    "Any JSON makes a collection.": the_new_collection,
+    "Filter and sort.": the_filtered_lists,
+    "Page on.": the_next_page,
+    "Change what you have read": the_patch,
+    "The same again is refused": the_failed_precondition,
+    "Upsert in bulk, by natural key.": the_upserts,
+    "All or nothing, across collections.": the_transaction,
+}
+"""What the README says will happen, by the words in bold before each of its commands."""
+
+
+def outcomes(said: str) -> list[tuple[int, str]]:
+    [answer] = parse_values(said)
+    return [(item["status"], item["outcome"]) for item in answer["items"]]
+
+
+@pytest.fixture(scope="module")
+def answers(folder: Path, server: Server) -> Mapping[str, str]:
+    """What the README's commands print, pasted block by block."""
+    steps = read_steps(ROOT / "README.md")
+    said = type_in(steps, folder, server)
+    assert [step.lead for step in steps] == list(CLAIMS)
+    return {step.lead: printed for step, printed in zip(steps, said, strict=True)}
+
+
+@pytest.mark.parametrize("lead", CLAIMS)
+def test_the_first_five_minutes_do_what_they_say(answers: Mapping[str, str], lead: str) -> None:
+    CLAIMS[lead](answers[lead])
+
+
+def test_the_transaction_took_stock_and_wrote_the_sale(answers: Mapping[str, str], server: Server) -> None:
+    assert answers
+    with server.client() as client:
+        [tea] = client.get("/v1/products", params={"sku": "TEA-1"}).json()["items"]
+        [sale] = client.get("/v1/sales").json()["items"]
+    assert (tea["stock"], tea["price"]) == (3, "5.20")
+    assert (sale["sku"], sale["pieces"]) == ("TEA-1", 1)
+
+
+@pytest.mark.parametrize("name", ["api.md", "json-and-bson.md", "operations.md"])
+def test_the_guide_shows_what_happens(name: str, folder: Path, server: Server) -> None:
+    run_guide(name, folder, server)
+
+
+def test_the_worked_example_of_a_model(folder: Path, server: Server, tmp_path: Path) -> None:
+    assert server.port, "the database is seeded before the model comes"
+    for part in ("api", "documents", "scripts"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in read_files(ROOT / "docs" / "models.md").items():
+        (tmp_path / name).write_text(text, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        with serve(folder, uri="", database="sheaf", data_dir=folder / ".sheaf") as with_model:
+            run_guide("models.md", folder, with_model)
+
+
+@pytest.mark.parametrize(
+    ("shown", "actual", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, True),
+        ({"a": 1}, {"a": 2}, False),
+        ({"a": 1}, {"a": 1.0}, False),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"a": "…"}, {"a": {"b": 1}}, True),
+        ({"a": "b…d"}, {"a": "bcd"}, True),
+        ({"a": "b…d"}, {"a": "bc"}, False),
+        (["…"], [], False),
+        (["a", "…"], ["a", None], True),
+    ],
+)
+def test_what_is_shown_is_compared(shown: Any, actual: Any, *, expected: bool) -> None:
+    assert is_like(shown, actual) is expected
+
+
+def test_a_problem_that_is_not_shown_is_noticed() -> None:
+    step = Step("guide.md", 1, "", "curl …")
+    with pytest.raises(AssertionError):
+        compare(step, '{"type": "/problems/not-found"}')
