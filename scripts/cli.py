@@ -16,6 +16,7 @@ from scripts.commands.indexes import indexes
 from scripts.commands.seed import seed
 from scripts.commands.serve import serve
 from scripts.console import errors_to
+from scripts.production import REFUSED, ProductionError
 
 app = typer.Typer(
     name="sheaf",
@@ -52,6 +53,9 @@ def main() -> None:
     """Run the command. What a person can mend is told in a sentence; only a fault of ours shows a traceback."""
     try:
         app()
+    except ProductionError as error:
+        errors_to(error)
+        sys.exit(REFUSED)
     except (SettingsError, EmbeddedMongoError, ModelError, SeedError, StoreError) as error:
         errors_to(error)
         sys.exit(1)
