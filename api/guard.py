@@ -11,10 +11,11 @@ PATIENCE_SECONDS: Final = 0.1
 
 
 class Ending(Enum):
-    """Why a request was cut short."""
+    """Why a request was cut short: its client has gone, its time is up, or its body did not come in time."""
 
     GONE = auto()
     LATE = auto()
+    UNSENT = auto()
 
 
 class Guard:
@@ -28,10 +29,11 @@ class Guard:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._target: asyncio.Task[object] | None = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        self._target: asyncio.Task[object] | None = asyncio.current_task(loop)
         self._watcher: asyncio.Task[None] | None = None
         self.ending: Ending | None = None
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._begin)
+        self._timer = loop.call_later(PATIENCE_SECONDS, self._begin)
 
     def stop(self) -> None:
         """Stop watching."""
@@ -48,18 +50,23 @@ class Guard:
 
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._exchange.reading:
+        if not self._exchange.reading:
+            self._watcher = loop.create_task(self._watch())
+        elif self._exchange.deadline.remaining() > 0:
             self._timer = loop.call_later(PATIENCE_SECONDS, self._begin)
         else:
-            self._watcher = loop.create_task(self._watch())
+            self._end(Ending.UNSENT)
 
     async def _watch(self) -> None:
         try:
             async with asyncio.timeout(max(self._exchange.deadline.remaining(), 0)):
                 while (await self._exchange.receive())["type"] != "http.disconnect":
                     pass
-            self.ending = Ending.GONE
+            self._end(Ending.GONE)
         except TimeoutError:
-            self.ending = Ending.LATE
+            self._end(Ending.LATE)
+
+    def _end(self, ending: Ending) -> None:
+        self.ending = ending
         if self._target is not None:
             self._target.cancel()

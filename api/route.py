@@ -19,13 +19,16 @@ from starlette.types import Receive, Scope, Send
 
 from api.exchange import Exchange
 from api.guard import Ending, Guard
-from api.problems import InternalError, MethodNotAllowedError, respond
+from api.problems import InternalError, MethodNotAllowedError, RequestTimeoutError, respond
 from documents.errors import DeadlineExceededError, StoreError
 from documents.types import COLLECTION_NAME
 
 Endpoint: TypeAlias = Callable[[Exchange], Awaitable[Response]]
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+READING: Final = (":query", ":count", ":aggregate")
+"""What POST only asks for."""
+
 _log = logging.getLogger("sheaf")
 
 
@@ -72,7 +75,7 @@ async def serve(exchange: Exchange, endpoint: Endpoint) -> Response | None:
     except asyncio.CancelledError:
         if not guard.claims(asyncio.current_task()):
             raise
-        return None if guard.ending is Ending.GONE else respond(_late(exchange.scope))
+        return _cut_short(guard, exchange.scope)
     except Exception:  # noqa: BLE001  # logged with its traceback; the client learns only where to look
         return respond(unexpected(exchange.scope))
     finally:
@@ -86,6 +89,15 @@ def unexpected(scope: Scope) -> InternalError:
     return InternalError(f"The server failed. Its log has the reason, under {reference}.")
 
 
+def _cut_short(guard: Guard, scope: Scope) -> Response | None:
+    if guard.ending is Ending.GONE:
+        return None
+    if guard.ending is Ending.UNSENT:
+        return respond(RequestTimeoutError("The body did not arrive in time.", {"Connection": "close"}))
+    return respond(_late(scope))
+
+
 def _late(scope: Scope) -> DeadlineExceededError:
-    outcome: Any = None if scope["method"] in SAFE_METHODS else "unknown"
+    only_reads = scope["method"] in SAFE_METHODS or (scope["method"] == "POST" and scope["path"].endswith(READING))
+    outcome: Any = None if only_reads else "unknown"
     return DeadlineExceededError("The request took longer than it may.", outcome)

@@ -63,13 +63,13 @@ class PatientProtocol(HttpToolsProtocol):
                 self._refuse(HeadersTooLargeError(f"The headers may have {HEADER_BYTES} bytes at most."))
                 return
         super().data_received(data)
+        if self._in_headers and self._header_timer is None:  # most often they are here as a whole
+            self._expect_headers()
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the headers of a request on a connection that had one before."""
+        """Note that a request has begun, on a connection that may have had one before."""
         super().on_message_begin()
         self._in_headers = True
-        if self._header_timer is None:
-            self._expect_headers()
 
     def on_headers_complete(self) -> None:
         """Stop waiting: the request is here."""

@@ -100,6 +100,10 @@ class Coalescer(Generic[K, T, R]):
         self._outcome: Outcome | None = outcome
         self._lanes: dict[K, _Lane[T, R]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._asking: dict[Waiter[T, R], _Lane[T, R]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
 
     async def submit(self, key: K, item: T, *, size: int, deadline: Deadline) -> R:
         """Return the answer to `item`.
@@ -108,44 +112,77 @@ class Coalescer(Generic[K, T, R]):
             OverloadedError: Too much is waiting already.
             DeadlineExceededError: The answer did not come in time.
         """
-        loop = asyncio.get_running_loop()
         lane = self._lanes.setdefault(key, _Lane())
         if lane.waiting_bytes + size > self._limits.waiting_bytes and lane.waiting:
             raise OverloadedError("Too many requests are waiting for this collection.", self._outcome)
-        waiter: Waiter[T, R] = Waiter(item, size, deadline, loop.create_future())
+        waiter: Waiter[T, R] = Waiter(item, size, deadline, self._loop.create_future())
         lane.waiting.append(waiter)
         lane.waiting_bytes += size
         self._schedule(key, lane)
+        self._asking[waiter] = lane
+        # One alarm for all: a time limit of its own would cost each caller a tenth of its time.
+        if self._alarm is None or deadline.at < self._alarm_at:
+            self._set_alarm(deadline)
         try:
-            async with asyncio.timeout(max(deadline.remaining(), 0)):
-                return await waiter.answer
-        except TimeoutError:
-            still_here = self._withdraw(lane, waiter)
-            raise DeadlineExceededError(
-                "MongoDB did not answer in time.", self._outcome if still_here or not self._outcome else "unknown"
-            ) from None
+            return await waiter.answer
         except asyncio.CancelledError:
             self._withdraw(lane, waiter)
             raise
+        finally:
+            del self._asking[waiter]
 
     async def close(self) -> None:
         """Wait for the batches that are under way."""
+        if self._alarm is not None:
+            self._alarm.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _withdraw(self, lane: _Lane[T, R], waiter: Waiter[T, R]) -> bool:
-        """Take a waiter back; False when its batch has left already."""
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The one event loop that callers come from. Asking for it each time is a call of the kernel in Python 3.11."""
+        if self._own_loop is None:
+            self._own_loop = asyncio.get_running_loop()
+        return self._own_loop
+
+    def _set_alarm(self, deadline: Deadline) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = deadline.at
+        self._alarm = self._loop.call_later(max(deadline.remaining(), 0), self._ring)
+
+    def _ring(self) -> None:
+        """Tell those whose time is up, and wake again for the next."""
+        self._alarm = None
+        for waiter, lane in list(self._asking.items()):
+            if waiter.deadline.remaining() <= 0:
+                self._give_up(lane, waiter)
+        left = [waiter.deadline for waiter in self._asking if not waiter.answer.done()]
+        if left:
+            self._set_alarm(min(left, key=lambda deadline: deadline.at))
+
+    def _give_up(self, lane: _Lane[T, R], waiter: Waiter[T, R]) -> None:
+        """Tell a caller that its time is up."""
+        if waiter.answer.done():
+            return
+        is_unknown = self._outcome is not None and waiter.trip is not None
+        waiter.fail(
+            DeadlineExceededError("MongoDB did not answer in time.", "unknown" if is_unknown else self._outcome)
+        )
+        self._withdraw(lane, waiter)
+
+    def _withdraw(self, lane: _Lane[T, R], waiter: Waiter[T, R]) -> None:
+        """Take a waiter back; where its batch has left already, the trip goes on for the others."""
         if waiter.trip is not None:
             waiter.trip.leave()
-            return False
-        lane.waiting.remove(waiter)
-        lane.waiting_bytes -= waiter.size
-        return True
+        else:
+            lane.waiting.remove(waiter)
+            lane.waiting_bytes -= waiter.size
 
     def _schedule(self, key: K, lane: _Lane[T, R]) -> None:
         # At the end of this turn of the loop: whoever else arrives in the same turn comes along.
         if not lane.scheduled and lane.waiting and lane.in_flight < self._limits.in_flight:
             lane.scheduled = True
-            asyncio.get_running_loop().call_soon(self._depart, key, lane)
+            self._loop.call_soon(self._depart, key, lane)
 
     def _depart(self, key: K, lane: _Lane[T, R]) -> None:
         lane.scheduled = False
@@ -158,7 +195,7 @@ class Coalescer(Generic[K, T, R]):
         for waiter in batch:
             waiter.trip = trip
         # In a context of its own: the first caller's time limit must not become everybody's.
-        trip.task = asyncio.get_running_loop().create_task(self._carry(key, lane, batch), context=Context())
+        trip.task = self._loop.create_task(self._carry(key, lane, batch), context=Context())
         self._tasks.add(trip.task)
         trip.task.add_done_callback(self._tasks.discard)
         self._schedule(key, lane)
