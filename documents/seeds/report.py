@@ -65,6 +65,44 @@ class SeedReport:
         return {"counts": counts, "kept": list(self.kept), "dry_run": self.dry_run}
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratedReport:
+    """What was generated.
+
+    Args:
+        counts: For each collection, how many documents were inserted, and how many were there already.
+        random_seed: With which the same documents are made again.
+        examples: Of a dry run: some documents of each collection, as plain JSON values.
+        dry_run: Whether nothing was written.
+    """
+
+    counts: dict[str, dict[Outcome, int]]
+    random_seed: int
+    examples: dict[str, list[Any]]
+    dry_run: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        counts = {name: {str(outcome): count for outcome, count in of.items()} for name, of in self.counts.items()}
+        examples = {"examples": self.examples} if self.dry_run else {}
+        return {"counts": counts, "random_seed": self.random_seed, "dry_run": self.dry_run, **examples}
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedEvent:
+    """Some documents were dealt with.
+
+    Args:
+        collection: Theirs.
+        done: Documents dealt with so far, in all collections.
+        total: Documents there are to be.
+    """
+
+    collection: str
+    done: int
+    total: int
+
+
 WRITTEN = frozenset({Outcome.INSERTED, Outcome.UPDATED})
 
 
