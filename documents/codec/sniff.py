@@ -1,0 +1,120 @@
+"""What format a stream looks like: by its first bytes, and by its name only where these leave it open."""
+
+import re
+import struct
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Final, NamedTuple
+
+from documents.codec.compressed import Compression, compression_of, inflate_head
+from documents.codec.lines import BOM
+from documents.codec.parquet import MAGIC
+from documents.codec.records import WHITE, Format
+from documents.types import MAX_DOCUMENT_BYTES
+
+HEAD_BYTES: Final = 64 * 1024
+"""First bytes that are enough to tell."""
+
+_LENGTH: Final = struct.Struct("<i")
+_BSON_HEAD: Final = re.compile(rb"[\x01-\x13\x7f\xff][^\0]*\0|\0", re.DOTALL)
+_WRAPPER: Final = re.compile(rb'\{[ \t\r\n]*"\$(?:oid|date|uuid|binary|number(?:Int|Long|Double|Decimal))"[ \t\r\n]*:')
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+# What a name's ending stands for. mongoexport calls Extended JSON in lines .json, so that may be any of the three.
+_ENDINGS: Final[Mapping[str, tuple[Format, ...]]] = {
+    ".ndjson": (Format.NDJSON, Format.EJSON),
+    ".jsonl": (Format.NDJSON, Format.EJSON),
+    ".json": (Format.JSON, Format.NDJSON, Format.EJSON),
+    ".ejson": (Format.EJSON,),
+    ".csv": (Format.CSV,),
+    ".tsv": (Format.TSV,),
+    ".tab": (Format.TSV,),
+    ".bson": (Format.BSON,),
+    ".parquet": (Format.PARQUET,),
+}
+_COMPRESSED_ENDINGS: Final[Mapping[str, Compression]] = {
+    ".gz": Compression.GZIP,
+    ".zst": Compression.ZSTD,
+    ".zstd": Compression.ZSTD,
+}
+
+
+class Sniffed(NamedTuple):
+    """What a stream looks like.
+
+    Args:
+        format: None if neither its beginning nor its name tells.
+        compression: None if it is not compressed.
+        note: What is odd about it, in one sentence; None if nothing is.
+    """
+
+    format: Format | None
+    compression: Compression | None
+    note: str | None
+
+
+def sniff(head: bytes, name: str | None = None) -> Sniffed:
+    """Return what a stream looks like.
+
+    Args:
+        head: Its first bytes: `HEAD_BYTES`, or all if there are fewer.
+        name: Of the file it is from.
+    """
+    path = PurePath((name or "").lower())
+    said_compression = _COMPRESSED_ENDINGS.get(path.suffix)
+    if said_compression:
+        path = path.with_suffix("")
+    said = _ENDINGS.get(path.suffix, ())
+    compression = compression_of(head)
+    plain = inflate_head(head)
+    looked = _look(plain)
+    if looked is None or (looked is Format.CSV and Format.TSV in said and b"\t" not in plain):
+        looked = said[0] if said else None
+    elif Format.EJSON in said and len(said) == 1 and looked in {Format.NDJSON, Format.JSON}:
+        looked = Format.EJSON
+    return Sniffed(looked, compression, _note(plain, said, looked, said_compression is not None, compression))
+
+
+def _look(head: bytes) -> Format | None:
+    """Return what bytes look like; None if there are none, or they are no text."""
+    if head.startswith(MAGIC):
+        return Format.PARQUET
+    return Format.BSON if _is_bson(head) else _look_at_text(head)
+
+
+def _look_at_text(head: bytes) -> Format | None:
+    text = head.removeprefix(BOM).lstrip(WHITE)
+    if not text or head.startswith(_UTF16):
+        return None
+    if text[:1] in {b"{", b"["}:
+        if _WRAPPER.search(text):
+            return Format.EJSON
+        return Format.NDJSON if text.startswith(b"{") else Format.JSON
+    if b"\0" in text:
+        return None
+    line = text.partition(b"\n")[0]
+    return Format.TSV if line.count(b"\t") > line.count(b",") else Format.CSV
+
+
+def _is_bson(head: bytes) -> bool:
+    if len(head) <= _LENGTH.size:
+        return False
+    length: int = _LENGTH.unpack_from(head)[0]
+    ends_well = head[length - 1 : length] in {b"", b"\0"}
+    return _LENGTH.size < length <= MAX_DOCUMENT_BYTES and ends_well and bool(_BSON_HEAD.match(head, _LENGTH.size))
+
+
+def _note(
+    head: bytes,
+    said: tuple[Format, ...],
+    looked: Format | None,
+    says_compressed: bool,  # noqa: FBT001  # private, and clear where it is called
+    compression: Compression | None,
+) -> str | None:
+    if head.startswith(_UTF16):
+        return "The text looks like UTF-16; only UTF-8 is read."
+    if looked and said and looked not in said:
+        return f"The name stands for {said[0]}, but the content is {looked}."
+    if says_compressed and compression is None:
+        return "The name says that it is compressed, but it is not."
+    return None
