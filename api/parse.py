@@ -1,5 +1,6 @@
 """Requests as operations. What is read here has not been looked up, checked against a policy or compiled."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
@@ -29,17 +30,21 @@ from documents.collections.operations import (
     Upsert,
     Write,
 )
+from documents.collections.profiling import DEFAULT_SAMPLE, MAX_SAMPLE, ReadProfile
 from documents.errors import Fault, InvalidDocumentError, InvalidOperationError, InvalidParameterError, StoreError
 from documents.types import Document, child
 
 T = TypeVar("T")
 
 RESERVED: Final = ("sort", "fields", "limit", "cursor", "q", "filter")
+PROFILE_FORMATS: Final = ("profile", "json-schema", "mongo", "contract", "html")
+PROFILE_PARAMETERS: Final = ("format", "sample", "examples")
 MAX_OPERATIONS: Final = 10_000
 MAX_TRANSACTION: Final = 1000
 """Operations of one transaction. They are done one after the other, within the time of one request."""
 
 MAX_KEYS: Final = 8
+INTEGER: Final = re.compile(r"-?[0-9]{1,9}")
 
 
 def parse_find(exchange: Exchange) -> Find:
@@ -65,6 +70,30 @@ def parse_selection(exchange: Exchange) -> Selection:
             detail = f"{name} has no meaning here; use Prefer: max-affected to bound what may be changed."
             raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
     return _selection(exchange.parameters, reserved)
+
+
+def parse_profile(exchange: Exchange) -> tuple[ReadProfile, str]:
+    """Read from the URL what to look at, and in which of the `PROFILE_FORMATS` to show it."""
+    own = _reserved(exchange.parameters, PROFILE_PARAMETERS)
+    others = [pair for pair in exchange.parameters if pair[0] not in PROFILE_PARAMETERS]
+    reserved = _reserved(others, RESERVED)
+    for name in ("sort", "fields", "limit", "cursor"):
+        if name in reserved:
+            raise _refused(name, f"{name} has no meaning here; sample says how many documents to look at.")
+    form, examples = own.get("format", PROFILE_FORMATS[0]), own.get("examples", "false")
+    if form not in PROFILE_FORMATS:
+        raise _refused("format", f"format is one of {', '.join(PROFILE_FORMATS)}.")
+    if examples not in ("true", "false"):
+        raise _refused("examples", "examples is true or false.")
+    sample = _integer("sample", own["sample"]) if "sample" in own else DEFAULT_SAMPLE
+    if not 1 <= sample <= MAX_SAMPLE:
+        raise _refused("sample", f"sample is from 1 to {MAX_SAMPLE}.")
+    collection, selection = path_parameter(exchange, "collection"), _selection(others, reserved)
+    return ReadProfile(collection, selection, sample, examples == "true"), form
+
+
+def _refused(name: str, detail: str) -> InvalidParameterError:
+    return InvalidParameterError(detail, [Fault(f"?{name}", "invalid", detail)])
 
 
 def parse_precondition(exchange: Exchange) -> Precondition:
@@ -305,7 +334,7 @@ def _lacks(name: str, detail: str = "This is needed.") -> InvalidDocumentError:
 
 
 def _integer(name: str, text: str) -> int:
-    if not text.isascii() or not text.lstrip("-").isdecimal() or len(text) > len("-123456789"):
+    if not INTEGER.fullmatch(text):
         detail = f"{name} is a whole number."
         raise InvalidParameterError(detail, [Fault(f"?{name}", "wrong-type", detail)])
     return int(text)

@@ -15,10 +15,12 @@ from documents.catalog.catalog import CollectionSummary
 from documents.codec.extended import dump_extended, dump_extended_value
 from documents.codec.plain import dump
 from documents.codec.stored import StoredBatch, StoredDocument
+from documents.collections.contracts import ContractReport
 from documents.collections.many import Affected, Item, Skipped
 from documents.collections.read import WHOLE, Counted, Page, Rows
 from documents.collections.write import Written, to_stored
 from documents.errors import StoreError
+from documents.indexes.planner import IndexReport
 from documents.query.projection import Projection
 
 WRITTEN_STATUS: Final[Mapping[str, HTTPStatus]] = {
@@ -28,6 +30,11 @@ WRITTEN_STATUS: Final[Mapping[str, HTTPStatus]] = {
     "unchanged": HTTPStatus.OK,
     "deleted": HTTPStatus.NO_CONTENT,
 }
+MAX_DISCARDED: Final = 100
+"""Pointers that an outcome of a bulk request names."""
+
+MAX_HEADER_BYTES: Final = 2048
+"""What a header may take to name them."""
 
 
 def document(exchange: Exchange, found: StoredDocument, *, status: int = 200, **headers: str) -> Response:
@@ -51,6 +58,8 @@ def written(exchange: Exchange, result: Written) -> Response:
     if result.document is None:
         return Response(status_code=status)
     headers = {"Location" if status is HTTPStatus.CREATED else "Content-Location": _location(exchange, result)}
+    if result.discarded is not None:
+        headers |= discarded_header(result.discarded.pointers)
     if exchange.preferences.minimal:
         headers |= {"ETag": result.document.etag, "Preference-Applied": "return=minimal"}
         return Response(b'{"_id":' + _value(exchange, result.id) + b"}", status, headers, exchange.accepts.value)
@@ -104,7 +113,48 @@ def rows(exchange: Exchange, result: Rows) -> Response:
 
 def affected(verb: str, result: "Affected") -> Response:
     """How many documents an update or delete by filter found and changed."""
-    return Response(orjson.dumps({"matched": result.matched, verb: result.changed}), media_type=Media.JSON.value)
+    headers = discarded_header(result.discarded) if result.discarded else None
+    body = orjson.dumps({"matched": result.matched, verb: result.changed})
+    return Response(body, headers=headers, media_type=Media.JSON.value)
+
+
+def discarded_header(pointers: Sequence[str]) -> dict[str, str]:
+    """Name what a contract had left out: JSON pointers, percent-encoded, and `+n` for n more that do not fit."""
+    named: list[str] = []
+    size = 0
+    for pointer in pointers:
+        text = quote(pointer, safe="/~", errors="replace")
+        size += len(text) + 2
+        if size > MAX_HEADER_BYTES:
+            named.append(f"+{len(pointers) - len(named)}")
+            break
+        named.append(text)
+    return {"Sheaf-Discarded": ", ".join(named)}
+
+
+def contract(report: ContractReport) -> Response:
+    """A version of a contract; 201 where the collection had none."""
+    found = report.found
+    members: dict[str, Any] = {
+        "collection": found.collection,
+        "version": found.version,
+        "at": f"{found.at.isoformat(timespec='milliseconds')}Z",
+        "by": found.by,
+        "cause": found.cause,
+        "contract": None,
+    }
+    if found.contract is not None:
+        members |= {"contract": found.contract.to_dict(), "learned_fields": found.contract.learned_fields}
+    if report.discarded is not None:
+        members["discarded"] = dict(report.discarded)
+    status = HTTPStatus.CREATED if report.is_new else HTTPStatus.OK
+    return Response(orjson.dumps(members), status, headers={"ETag": found.etag}, media_type=Media.JSON.value)
+
+
+def indexes(report: IndexReport) -> Response:
+    """The indexes of a collection; 202 while MongoDB builds some of them."""
+    status = HTTPStatus.OK if report.is_done else HTTPStatus.ACCEPTED
+    return Response(orjson.dumps(report.to_dict()), status, media_type=Media.JSON.value)
 
 
 def outcomes(exchange: Exchange, results: Sequence["Item"]) -> Response:
@@ -126,6 +176,8 @@ def _outcome(exchange: Exchange, index: int, result: "Item") -> bytes:
             }
             if result.document is not None:
                 members["etag"] = result.document.etag
+            if result.discarded is not None:
+                members["discarded"] = result.discarded.pointers[:MAX_DISCARDED]
             return orjson.dumps(members)[:-1] + b',"_id":' + _value(exchange, result.id) + b"}"
         case Skipped():
             return orjson.dumps({"index": index, "status": 424, "outcome": "not-attempted"})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from api import health
-from api.endpoints import documentation, documents, methods
+from api.endpoints import contracts, documentation, documents, export, indexes, methods, schema
 from api.route import DocumentRoute, Endpoint
 
 COLLECTION: Final = "/v1/{collection:collection}"
@@ -23,6 +23,13 @@ ROUTES: Final[Sequence[tuple[str, str, Endpoint]]] = (
     ("POST", COLLECTION + ":count", methods.count),
     ("POST", COLLECTION + ":aggregate", methods.aggregate),
     ("POST", COLLECTION + ":bulk", methods.bulk),
+    ("GET", COLLECTION + ":export", export.export_documents),
+    ("GET", COLLECTION + ":schema", schema.get_schema),
+    ("GET", COLLECTION + ":indexes", indexes.get_indexes),
+    ("PUT", COLLECTION + ":indexes", indexes.put_indexes),
+    ("GET", COLLECTION + ":contract", contracts.get_contract),
+    ("PUT", COLLECTION + ":contract", contracts.put_contract),
+    ("DELETE", COLLECTION + ":contract", contracts.delete_contract),
     ("POST", "/v1:transaction", methods.transaction),
     ("GET", "/v1", documents.list_collections),
     ("GET", "/health/live", health.live),

@@ -14,15 +14,18 @@ StoreError
 │   ├── FilterRequiredError         an update or delete of everything
 │   ├── IndexRequiredError          something that only an index makes possible
 │   ├── InvalidIndexError           an index that MongoDB cannot build
+│   ├── InvalidContractError        what cannot be the contract of a collection
 │   └── DocumentTooLargeError       over 16 MB
 ├── AbsentError
 │   ├── CollectionNotFoundError
+│   ├── ContractNotFoundError       the collection has no contract, or none of that version
 │   └── DocumentNotFoundError
 ├── ConflictError                   right in itself, but not now
 │   ├── PreconditionFailedError     If-Match or If-None-Match does not hold
 │   ├── UniqueViolationError        another document has these values
 │   ├── DuplicateValuesError        documents that stand in the way of a unique index
 │   ├── IndexConflictError          an index like the wanted one, but not the same
+│   ├── ContractConflictError       something else decides already what documents are like
 │   ├── PatchConflictError          the patch does not fit the document
 │   ├── MaxAffectedError            more documents than the caller allowed
 │   ├── WriteConflictError          others kept writing the same document
@@ -147,6 +150,12 @@ class InvalidIndexError(InputError):
     code = "invalid-index"
 
 
+class InvalidContractError(InputError):
+    """What was sent cannot be the contract of a collection. Each fault points at a part of it."""
+
+    code = "invalid-contract"
+
+
 class DocumentTooLargeError(InputError):
     """A document would take more than 16 MB as BSON, which is all that MongoDB stores in one."""
 
@@ -164,6 +173,16 @@ class CollectionNotFoundError(AbsentError):
 
     def __init__(self, collection: str) -> None:
         super().__init__(f"There is no collection {collection!r}.")
+        self.collection = collection
+
+
+class ContractNotFoundError(AbsentError):
+    """The collection has no contract, or none of the version that was asked for."""
+
+    code = "contract-not-found"
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(f"The collection {collection!r} has no such contract.")
         self.collection = collection
 
 
@@ -219,6 +238,12 @@ class IndexConflictError(ConflictError):
     """The collection has another index in the place of the wanted one. Plan again, and see what differs."""
 
     code = "index-conflict"
+
+
+class ContractConflictError(ConflictError):
+    """A model declares the collection, or MongoDB has a validator for it that is no mirror of a contract."""
+
+    code = "contract-conflict"
 
 
 class PatchConflictError(ConflictError):

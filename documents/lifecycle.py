@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from beanie import Document as BeanieDocument
@@ -20,20 +21,26 @@ from documents.collections.finder import Finder
 from documents.collections.loader import Loader
 from documents.collections.plan import Planner
 from documents.collections.services import Services
+from documents.collections.shapes import ShapeLog
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
-from documents.database.embedded import EmbeddedMongo, acquire
+from documents.database.embedded import acquire
 from documents.errors import StoreError
 from documents.indexes.apply import State, apply_plan
 from documents.indexes.compare import compare_indexes
 from documents.indexes.declared import declared_indexes
+from documents.indexes.planner import IndexPlanner
+from documents.migrations.errors import MigrationError, MigrationsPendingError
+from documents.migrations.revisions import load_revisions
+from documents.migrations.state import read_state
 from documents.models.declarations import collection_name
 from documents.models.discovery import discover_models
-from documents.settings import Environment, Settings
+from documents.settings import AtStart, Environment, Settings
 from documents.types import SYSTEM_PREFIX, Document
 
 SECRETS: Final = f"{SYSTEM_PREFIX}secrets"
 START_SECONDS: Final = 30.0
+MIGRATE: Final = "To look closer: sheaf migrate check. To do it: sheaf migrate upgrade."
 _log = logging.getLogger("sheaf")
 
 Announce = Callable[[str], None]
@@ -48,6 +55,7 @@ class Store:
         connection: To MongoDB.
         catalog: What is known of each collection.
         planner: Plans what is asked of it.
+        indexes: Plans what is to become of indexes.
         policy: What callers without credentials may do.
     """
 
@@ -55,12 +63,37 @@ class Store:
     connection: Connection
     catalog: Catalog
     planner: Planner
+    indexes: IndexPlanner
     policy: Policy
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, *, announce: Announce = lambda _: None) -> AsyncGenerator[Store]:
+async def open_store(
+    settings: Settings, *, announce: Announce = lambda _: None, migrations: Path | None = None
+) -> AsyncGenerator[Store]:
     """Open a store: on the deployment that the settings name, or on the data folder's own MongoDB.
+
+    Args:
+        settings: Where and how.
+        announce: Told, in a few words, of each step that takes time.
+        migrations: The folder of the revisions that the database should be at, for whoever is about to serve; it is
+            only looked at, and nothing is migrated. None looks at none.
+
+    Raises:
+        EmbeddedMongoError: The embedded MongoDB cannot be started here.
+        DatabaseUnavailableError: The deployment does not answer.
+        MigrationsPendingError: The database is not at those revisions, and the settings say to refuse.
+        InvalidRevisionError: The revisions cannot be read, and the settings say to refuse.
+    """
+    async with _reach(settings, announce) as uri, _open_store(uri, settings) as store:
+        if migrations is not None and settings.migrations is not AtStart.IGNORE:
+            await _check_migrations(store.connection, migrations, refuses=settings.migrations is AtStart.REFUSE)
+        yield store
+
+
+@asynccontextmanager
+async def open_connection(settings: Settings, *, announce: Announce = lambda _: None) -> AsyncGenerator[Connection]:
+    """Open a connection alone, for what needs no models. Writes nothing.
 
     Args:
         settings: Where and how.
@@ -68,26 +101,33 @@ async def open_store(settings: Settings, *, announce: Announce = lambda _: None)
 
     Raises:
         EmbeddedMongoError: The embedded MongoDB cannot be started here.
-        DatabaseUnavailableError: The deployment does not answer.
     """
-    lease: EmbeddedMongo | None = None
-    if settings.mongodb_uri is None:
-        lease = await asyncio.to_thread(acquire, settings.data_dir, announce=announce)
-        uri = lease.uri
-    else:
-        uri = settings.mongodb_uri.get_secret_value()
-    try:
-        async with _open_connection(uri, settings) as store:
-            yield store
-    finally:
-        if lease is not None:
-            await asyncio.to_thread(lease.release)
+    async with _reach(settings, announce) as uri:
+        connection = Connection(uri, database=settings.database, max_pool_size=settings.max_pool_size)
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 @asynccontextmanager
-async def _open_connection(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[str]:
+    """Give the URI of the deployment, which runs at least as long as this."""
+    if settings.mongodb_uri is not None:
+        yield settings.mongodb_uri.get_secret_value()
+        return
+    lease = await asyncio.to_thread(acquire, settings.data_dir, announce=announce)
+    try:
+        yield lease.uri
+    finally:
+        await asyncio.to_thread(lease.release)
+
+
+@asynccontextmanager
+async def _open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
     connection = Connection(uri, database=settings.database, max_pool_size=settings.max_pool_size)
     loader, finder, committer = Loader(connection), Finder(), Committer(connection)
+    shapes = ShapeLog()
     try:
         with Running(Deadline(START_SECONDS), writes=False):
             models = discover_models()
@@ -96,14 +136,44 @@ async def _open_connection(uri: str, settings: Settings) -> AsyncGenerator[Store
             secret = await _cursor_secret(connection)
         if settings.environment is Environment.DEVELOPMENT and not settings.read_only:
             await _create_indexes(connection, models)
+        if not settings.read_only:
+            shapes.start(connection)
         catalog = Catalog(connection, map(DeclaredModel, models))
-        services = Services(connection, catalog, loader, finder, committer, secret)
-        yield Store(settings, connection, catalog, Planner(services), READ_ONLY if settings.read_only else FULL)
+        indexes = IndexPlanner(connection, catalog)
+        services = Services(connection, catalog, loader, finder, committer, secret, shapes)
+        policy = READ_ONLY if settings.read_only else FULL
+        try:
+            yield Store(settings, connection, catalog, Planner(services), indexes, policy)
+        finally:
+            await indexes.close()
     finally:
         await loader.close()
         await finder.close()
         await committer.close()
+        await shapes.close()
         await connection.close()
+
+
+async def _check_migrations(connection: Connection, folder: Path, *, refuses: bool) -> None:
+    """Say what the database lacks. In an empty one nothing is waiting to be migrated."""
+    try:
+        state = await read_state(connection, load_revisions(folder))
+        if state.is_current or await _is_empty(connection):
+            return
+        troubles = "; ".join(f"{word}: {revision}" for word, revision, _ in state.troubles())
+        raise MigrationsPendingError(f"The database is not as the migrations want it. {troubles}. {MIGRATE}")
+    except MigrationError as error:
+        if refuses:
+            raise
+        _log.warning("%s", error.detail)
+
+
+async def _is_empty(connection: Connection) -> bool:
+    with Running(Deadline(START_SECONDS), writes=False):
+        for name in await connection.database.list_collection_names(filter={"type": "collection"}):
+            if not name.startswith((SYSTEM_PREFIX, "system.")) and await connection.collection(name).find_one():
+                return False
+    return True
 
 
 async def _create_indexes(connection: Connection, models: Sequence[type[BeanieDocument]]) -> None:

@@ -20,6 +20,14 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class AtStart(StrEnum):
+    """What a server does when the database is not at its migrations."""
+
+    WARN = "warn"
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+
+
 class SettingsError(Exception):
     """A setting is misspelt, or has a value it cannot have."""
 
@@ -55,8 +63,15 @@ class Settings(BaseSettings):
         Environment.DEVELOPMENT,
         description="development: declared indexes are created at start. production: only `sheaf indexes apply` does.",
     )
+    migrations: AtStart = Field(
+        AtStart.WARN,
+        description="When migrations are pending at start: `warn`, `refuse` to serve, or `ignore` it. "
+        "Servers never migrate.",
+    )
     allow_unauthenticated: bool = Field(False, description="Serve other addresses than loopback, without keys.")
-    read_only: bool = Field(False, description="Refuse every write.")
+    read_only: bool = Field(
+        False, description="Refuse every write of a client. Commands such as `sheaf seed` still write."
+    )
     request_timeout: Duration = Field(
         timedelta(seconds=10),
         gt=timedelta(0),

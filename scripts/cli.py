@@ -2,21 +2,28 @@
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from documents.database.embedded import EmbeddedMongoError
 from documents.errors import StoreError
+from documents.migrations.errors import LockHeldError, MigrationError
 from documents.models.discovery import ModelError
 from documents.seeds.files import SeedError
 from documents.settings import SettingsError
 from scripts.commands.doctor import doctor
+from scripts.commands.export import export
 from scripts.commands.indexes import indexes
+from scripts.commands.migrate import migrate
+from scripts.commands.schema import schema
 from scripts.commands.seed import seed
 from scripts.commands.serve import serve
 from scripts.console import errors_to
 from scripts.production import REFUSED, ProductionError
+
+LOCKED: Final = 4
+"""The exit code of a command that would not wait for another process that migrates."""
 
 app = typer.Typer(
     name="sheaf",
@@ -30,7 +37,10 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(doctor)
 app.command()(seed)
+app.command()(export)
 app.add_typer(indexes, name="indexes")
+app.add_typer(migrate, name="migrate")
+app.add_typer(schema, name="schema")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so
@@ -56,6 +66,9 @@ def main() -> None:
     except ProductionError as error:
         errors_to(error)
         sys.exit(REFUSED)
-    except (SettingsError, EmbeddedMongoError, ModelError, SeedError, StoreError) as error:
+    except LockHeldError as error:
+        errors_to(error)
+        sys.exit(LOCKED)
+    except (SettingsError, EmbeddedMongoError, ModelError, MigrationError, SeedError, StoreError) as error:
         errors_to(error)
         sys.exit(1)

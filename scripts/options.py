@@ -1,12 +1,15 @@
 """The flags that most subcommands share."""
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 from pydantic import SecretStr
 
 from documents.settings import Settings, load_settings
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+"""Where the revisions are, unless a flag says otherwise."""
 
 DataDir: TypeAlias = Annotated[
     Path | None, typer.Option(help="Folder of the embedded MongoDB. [SHEAF_DATA_DIR, .sheaf]", show_default=False)

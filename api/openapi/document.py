@@ -83,13 +83,14 @@ def _paths(subjects: Sequence[Subject]) -> dict[str, Any]:
 
 def _described(operation: Operation, subject: Subject) -> dict[str, Any]:
     parameters = list(_parameters(operation, subject))
+    body = operation.body(subject) if operation.body else None
     return {
         "tags": [operation.tag or subject.tag],
         "operationId": operation.verb + operation.object.format(one=subject.one, many=subject.many),
         "summary": operation.summary.format(**subject.words),
         **({"description": operation.description} if operation.description else {}),
         **({"parameters": parameters} if parameters else {}),
-        **({"requestBody": _body(operation.body(subject))} if operation.body else {}),
+        **({"requestBody": _body(body)} if body else {}),
         "responses": _responses(operation, subject),
     }
 
@@ -101,7 +102,8 @@ def _parameters(operation: Operation, subject: Subject) -> Iterable[Schema]:
         yield {"name": "id", "in": "path", "required": True, "description": "Its `_id`.", "schema": subject.id}
     for name in operation.parameters:
         if name == "field-filters":
-            yield from subject.filters
+            taken = {PARAMETERS[other].get("name") for other in operation.parameters}
+            yield from (each for each in subject.filters if each["name"].partition("[")[0] not in taken)
         if name != "q" or subject.has_text:
             yield _shared(name)
 

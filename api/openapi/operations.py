@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.endpoints.export import COMPRESSED, MEDIA_TYPES
 from api.media import JSON_PATCH, MERGE_PATCH, NDJSON, UPDATE, Media
 from api.openapi.problems import ERRORS, Errors
-from api.openapi.responses import answer
+from api.openapi.responses import answer, file_answer
 from api.openapi.schemas import Schema, nullable, ref
 from api.openapi.shapes import list_of, record
 from api.openapi.subjects import Subject
@@ -15,8 +16,11 @@ from documents.collections.plan import MAX_LIMIT
 
 Responses = Mapping[int, dict[str, Any]]
 
+FILES: Final = (*MEDIA_TYPES.values(), *(media for media, _ in COMPRESSED.values()))
 JSON_ONLY: Final = (Media.JSON,)
 FIND: Final = ("sort", "fields", "limit", "cursor", "q", "field-filters", "filter", "prefer")
+HTML: Final = "text/html"
+EXPORT: Final = ("sort", "fields", "limit-export", "q", "field-filters", "filter", "format", "compress", "trailer")
 ONE: Final = ("if-match", "if-none-match", "prefer")
 
 
@@ -104,14 +108,44 @@ _AGGREGATE: Final = record({"pipeline": ref("Pipeline")}, {"limit": _LIMIT})
 _TRANSACTION: Final = record({"operations": list_of(ref("TransactionOperation"), minItems=1, maxItems=MAX_TRANSACTION)})
 
 
+def _wanted_indexes(subject: Subject) -> Mapping[str, Schema]:
+    return {} if subject.is_declared else _json(ref("IndexesInput"))
+
+
+def _schema(_: Subject) -> Responses:
+    found = answer("What the documents look like.", {"anyOf": [ref("Profile"), ref("SchemaDocument")]}, media=JSON_ONLY)
+    found["content"][HTML] = {"schema": {"type": "string"}}
+    return {200: found}
+
+
+def _set_indexes(_: Subject) -> Responses:
+    return {
+        200: answer("The indexes as they are now.", ref("Indexes"), media=JSON_ONLY),
+        202: answer("What is to be done. MongoDB goes on building.", ref("Indexes"), media=JSON_ONLY),
+    }
+
+
+def _contract(_: Subject) -> Responses:
+    return {200: answer("The contract.", ref("Contract"), media=JSON_ONLY, headers=("ETag",))}
+
+
+def _set_contract(subject: Subject) -> Responses:
+    new = answer("Set, where there was none.", ref("Contract"), media=JSON_ONLY, headers=("ETag",))
+    return {**_contract(subject), 201: new}
+
+
 def _page(subject: Subject) -> Responses:
     headers = ("Link", "Preference-Applied", "Vary")
     return {200: answer("A page.", ref(f"{subject.one}Page"), headers=headers)}
 
 
+def _file(_: Subject) -> Responses:
+    return {200: file_answer("The file.", FILES, headers=("Content-Disposition", "Content-Encoding", "Vary"))}
+
+
 def _inserted(subject: Subject) -> Responses:
     both: Schema = {"anyOf": [ref(subject.one), ref("Outcomes")]}
-    headers = ("Location", "ETag", "Vary", "Preference-Applied")
+    headers = ("Location", "ETag", "Vary", "Preference-Applied", "Sheaf-Discarded")
     return {
         201: answer("Stored: the document, or of several the outcomes.", both, headers=headers),
         **_mixed(subject),
@@ -139,17 +173,21 @@ def _read(subject: Subject) -> Responses:
 
 
 def _changed(subject: Subject) -> Responses:
-    headers = ("ETag", "Content-Location", "Vary", "Preference-Applied")
+    headers = ("ETag", "Content-Location", "Vary", "Preference-Applied", "Sheaf-Discarded")
     return {200: answer("The document as it is now.", ref(subject.one), headers=headers)}
 
 
 def _put(subject: Subject) -> Responses:
-    headers = ("ETag", "Location", "Vary", "Preference-Applied")
+    headers = ("ETag", "Location", "Vary", "Preference-Applied", "Sheaf-Discarded")
     return {**_changed(subject), 201: answer("Stored as a new document.", ref(subject.one), headers=headers)}
 
 
 def _plain(status: int, description: str, shape: str) -> Callable[[Subject], Responses]:
     return lambda _: {status: answer(description, ref(shape), media=JSON_ONLY)}
+
+
+def _updated(_: Subject) -> Responses:
+    return {200: answer("How many.", ref("Modified"), media=JSON_ONLY, headers=("Sheaf-Discarded",))}
 
 
 def _deleted(_: Subject) -> Responses:
@@ -174,8 +212,9 @@ OPERATIONS: Final = (
         f"One as an object, or up to {MAX_OPERATIONS} as an array. {_BODY_ONCE}",
     ),
     Operation(
-        "PATCH", _ALL, "updateMany", "{many}", "Update {many} by filter", _plain(200, "How many.", "Modified"),
-        ("filter-required", "prefer"), _change, "All or none where a model has to agree, or `max-affected` is given.",
+        "PATCH", _ALL, "updateMany", "{many}", "Update {many} by filter", _updated,
+        ("filter-required", "prefer"), _change,
+        "All or none where a model or a contract has to agree, or `max-affected` is given.",
     ),
     Operation(
         "DELETE", _ALL, "deleteMany", "{many}", "Delete {many} by filter", _plain(200, "How many.", "Deleted"),
@@ -194,6 +233,26 @@ OPERATIONS: Final = (
               lambda _: _json(_AGGREGATE)),
     Operation("POST", f"{_ALL}:bulk", "bulk", "{many}", "Write several of the {many}",
               lambda subject: {**_atomic(subject), **_mixed(subject)}, ("mode", "on", "prefer"), _bulk, _BODY_ONCE),
+    Operation("GET", f"{_ALL}:schema", "getSchemaOf", "{many}", "Say what {many} look like", _schema,
+              ("schema-format", "sample", "examples", "q", "field-filters", "filter", "prefer"), None,
+              "Of all of them, or of a random sample. The answer says how many were looked at, and what that cannot "
+              "tell. Fields that have the name of a parameter are filtered through `filter`."),
+    Operation("GET", f"{_ALL}:export", "export", "{many}", "Export {many} as a file", _file, EXPORT, None,
+              "All from one snapshot, streamed. A connection that closes without the last chunk means that the file is "
+              "not whole."),
+    Operation("GET", f"{_ALL}:indexes", "getIndexesOf", "{many}", "Compare the indexes of {many}",
+              _plain(200, "The indexes, and what would have to be done.", "Indexes")),
+    Operation("PUT", f"{_ALL}:indexes", "setIndexesOf", "{many}", "Give {many} their indexes", _set_indexes,
+              ("prefer",), _wanted_indexes, "A model's are built as it declares them, and nothing is sent. "
+              "Of another collection, those that are sent are built. Others stay, unless `drop` names them."),
+    Operation("GET", f"{_ALL}:contract", "getContractOf", "{many}", "Read the contract of {many}", _contract,
+              ("version",)),
+    Operation("PUT", f"{_ALL}:contract", "setContractOf", "{many}", "Set the contract of {many}", _set_contract,
+              ("if-match", "if-none-match", "prefer"), lambda _: {Media.JSON.value: ref("ContractInput")},
+              "What writes must keep to from now on. What is stored already stays as it is. A collection that a model "
+              "declares has none."),
+    Operation("DELETE", f"{_ALL}:contract", "removeContractOf", "{many}", "Take the contract of {many} off", _deleted,
+              ("if-match", "if-none-match")),
     Operation("GET", "/v1", "listCollections", "", "List the collections",
               _plain(200, "Those that the caller may see.", "Collections"), tag="store"),
     Operation("POST", "/v1:transaction", "runTransaction", "", "Write to several collections, all or none", _atomic,

@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from api.endpoints.export import MEDIA_TYPES
 from api.openapi.filters import LISTED, MAX_KEYS
 from api.openapi.schemas import OBJECT_ID, Schema, ref
 from api.openapi.shapes import COLLECTION
+from api.parse import PROFILE_FORMATS
+from documents.codec.compressed import Compression
 from documents.collections.plan import DEFAULT_LIMIT, MAX_LIMIT
+from documents.collections.profiling import DEFAULT_SAMPLE, MAX_SAMPLE
 from documents.query.parameters import OPERATORS, RESERVED
 
 _IDENTIFIER: Final = "[A-Za-z_][A-Za-z0-9_]*"
@@ -121,6 +125,37 @@ PARAMETERS: Final[dict[str, Schema]] = {
         "`return=minimal`: answer a write with the `_id` alone. `count=exact`, `estimated` or `bounded`: count a "
         "list, too. `max-affected=N`: refuse to change more documents. `wait=N`: wait N seconds at most.",
         {"type": "string"},
+    ),
+    "version": _query(
+        "version", "An earlier version of the contract.", {"type": "integer", "minimum": 1, "maximum": 9_999_999_999}
+    ),
+    "schema-format": _query(
+        "format",
+        "`profile`: what was seen at each path. `json-schema`: a schema of the plain JSON. `mongo`: one for a "
+        "validator in MongoDB. `contract`: the body of a request that sets a contract. `html`: a page to look at.",
+        {"enum": list(PROFILE_FORMATS), "default": PROFILE_FORMATS[0]},
+    ),
+    "sample": _query(
+        "sample",
+        "Documents to look at, chosen at random if there are more.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_SAMPLE, "default": DEFAULT_SAMPLE},
+    ),
+    "examples": _query("examples", "Whether to show values as examples.", {"type": "boolean", "default": False}),
+    "limit-export": _query(
+        "limit", "Documents at most; all of them without it.", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+    ),
+    "format": _query(
+        "format",
+        "Of the file. Without it, what `Accept` says, or else `ndjson`.",
+        {"enum": list(map(str, MEDIA_TYPES))},
+    ),
+    "compress": _query(
+        "compress", "Compress the file, which stays so when it is stored.", {"enum": list(map(str, Compression))}
+    ),
+    "trailer": _query(
+        "trailer",
+        "Of `ndjson` and `ejson`: add a last line that says how many documents there are.",
+        {"type": "boolean", "default": False},
     ),
     "mode": _query(
         "mode",

@@ -55,6 +55,8 @@ STORING: Final[Errors] = (
 )
 CHANGING: Final[Errors] = (*STORING, errors.InvalidPatchError, errors.PatchConflictError)
 SEVERAL: Final[Errors] = (errors.FilterRequiredError, errors.MaxAffectedError, errors.WriteConflictError)
+INDEXES: Final[Errors] = (errors.InvalidIndexError, errors.QueryRefusedError, NotAcceptableError)
+CONTRACT: Final[Errors] = (PreconditionFailedError, errors.ContractConflictError, errors.QueryRefusedError)
 WRITE: Final[Errors] = (
     *CHANGING,
     *MISSING,
@@ -92,6 +94,32 @@ ERRORS: Final[Mapping[tuple[str, str], Errors]] = {
     ("POST", "/v1/{collection}:count"): (*STORE, *BODY, *QUERY),
     ("POST", "/v1/{collection}:aggregate"): (*STORE, *BODY, *QUERY, errors.InvalidPipelineError, NotAcceptableError),
     ("POST", "/v1/{collection}:bulk"): (*STORE, *BODY, OperationFailedError, NotAcceptableError),
+    ("GET", "/v1/{collection}:schema"): (*STORE, *QUERY),
+    ("GET", "/v1/{collection}:export"): (*STORE, *QUERY, NotAcceptableError),
+    ("GET", "/v1/{collection}:indexes"): (*STORE, *INDEXES, errors.CollectionNotFoundError),
+    ("PUT", "/v1/{collection}:indexes"): (
+        *STORE,
+        *BODY,
+        *INDEXES,
+        errors.IndexConflictError,
+        errors.DuplicateValuesError,
+    ),
+    ("GET", "/v1/{collection}:contract"): (*STORE, errors.ContractNotFoundError, NotAcceptableError),
+    ("PUT", "/v1/{collection}:contract"): (
+        *STORE,
+        *BODY,
+        *CONTRACT,
+        errors.InvalidContractError,
+        errors.WriteConflictError,
+        NotAcceptableError,
+    ),
+    ("DELETE", "/v1/{collection}:contract"): (
+        *STORE,
+        *CONTRACT,
+        errors.ContractNotFoundError,
+        errors.WriteConflictError,
+        NotAcceptableError,
+    ),
     ("POST", "/v1:transaction"): (
         *STORE,
         *BODY,

@@ -23,7 +23,12 @@ HEADERS: Final[dict[str, Schema]] = {
     "Content-Location": _header("Where the document is.", {"type": "string", "format": "uri-reference"}),
     "Link": _header('The pages after and before: `<…>; rel="next"`, `<…>; rel="prev"` (RFC 8288).'),
     "Preference-Applied": _header("Which preferences were followed (RFC 7240)."),
-    "Vary": _header("`Accept`, as documents come in two forms."),
+    "Vary": _header("Which headers of the request the form depends on: `Accept`, and of files `Accept-Encoding`."),
+    "Content-Disposition": _header("A name for the file."),
+    "Content-Encoding": _header("How it is compressed for the way: `zstd` or `gzip`."),
+    "Sheaf-Discarded": _header(
+        "What the collection's contract had left out: JSON pointers, percent-encoded, and `+n` for n more."
+    ),
     "Retry-After": _header("Seconds after which to try again.", {"type": "integer", "minimum": 0}),
     "Accept": _header("The media types that are read here."),
 }
@@ -45,6 +50,15 @@ def answer(
         "description": description,
         **({"headers": {name: ref_header(name) for name in headers}} if headers else {}),
         **({"content": {kind.value: forms[kind] for kind in media}} if schema is not None else {}),
+    }
+
+
+def file_answer(description: str, media: Sequence[str], *, headers: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a response that is a file, in one of several media types."""
+    return {
+        "description": description,
+        "headers": {name: ref_header(name) for name in headers},
+        "content": {kind: {"schema": {"description": "The file, whole."}} for kind in media},
     }
 
 

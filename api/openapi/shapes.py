@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from api.openapi.contracts import CONTRACT_SCHEMAS
 from api.openapi.filters import FILTER_SCHEMAS, NAME_PATTERN
 from api.openapi.pipelines import PIPELINE_SCHEMAS
+from api.openapi.profiles import PROFILE_SCHEMAS
 from api.openapi.schemas import Schema, ref
 from api.openapi.updates import UPDATE_SCHEMAS
+from documents.indexes.changes import Action, Permission
 from documents.types import COLLECTION_NAME, IdType
 
 INT64: Final = {"minimum": -(2**63), "maximum": 2**63 - 1}
@@ -71,7 +74,89 @@ _PROBLEM: Final[Schema] = {
     "required": ["type", "title", "status", "code", "detail"],
 }
 
+_INDEX: Final[dict[str, Schema]] = {
+    "name": {"type": "string", "minLength": 1, "maxLength": 127},
+    "keys": {
+        "type": "object",
+        "description": "Fields and directions, in order.",
+        "minProperties": 1,
+        "maxProperties": 32,
+        "propertyNames": {
+            "type": "string",
+            "pattern": r"^[A-Za-z_][A-Za-z0-9_.]*$|^([A-Za-z_][A-Za-z0-9_.]*\.)?\$\*\*$",
+        },
+        "additionalProperties": {"enum": [1, -1, "text", "hashed", "2d", "2dsphere"]},
+        "examples": [{"city": 1, "at": -1, "_id": -1}],
+    },
+}
+_NAMES: Final = list_of({"type": "string"}, maxItems=64)
+
 SHAPES: Final[dict[str, Schema]] = {
+    "Index": {
+        "type": "object",
+        "description": "An index, its options by MongoDB's names, those at their default left out.",
+        "properties": _INDEX,
+        "required": ["name", "keys"],
+    },
+    "IndexInput": record(
+        {"keys": _INDEX["keys"]},
+        {
+            "name": {**_INDEX["name"], "pattern": r"^[^\u0000]*$"},
+            "unique": {"type": "boolean"},
+            "sparse": {"type": "boolean"},
+            "hidden": {"type": "boolean"},
+            "expireAfterSeconds": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+            "partialFilterExpression": ref("Filter"),
+            "collation": {"type": "object", "properties": {"locale": TEXT}, "required": ["locale"]},
+            "wildcardProjection": {"type": "object", "additionalProperties": {"enum": [0, 1, True, False]}},
+            "weights": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 99_999}},
+            "default_language": TEXT,
+            "language_override": TEXT,
+            "bits": {"type": "integer", "minimum": 1, "maximum": 32},
+            "min": {"type": "number"},
+            "max": {"type": "number"},
+        },
+    ),
+    "IndexesInput": record(
+        {"indexes": list_of(ref("IndexInput"), maxItems=63)},
+        {
+            "drop": {**_NAMES, "description": "Indexes to drop that are not among the wanted ones."},
+            "rebuild": {**_NAMES, "description": "Wanted indexes that may be built anew."},
+            "shorten_ttl": {
+                **_NAMES,
+                "description": "Wanted indexes that may let documents expire sooner than they do.",
+            },
+            "hide": {**_NAMES, "description": "Indexes that queries are to use no more."},
+            "unhide": {**_NAMES, "description": "Indexes that queries are to use again."},
+        },
+    ),
+    "Indexes": record(
+        {
+            "declared": list_of(ref("Index"), description="Those that there should be."),
+            "actual": list_of(ref("Index"), description="Those that there are, less the one on `_id`."),
+            "plan": ref("IndexPlan"),
+        }
+    ),
+    "IndexPlan": record(
+        {
+            "is_empty": {"type": "boolean", "description": "All is as it should be."},
+            "changes": list_of(ref("IndexChange")),
+        }
+    ),
+    "IndexChange": record(
+        {
+            "action": {"enum": list(map(str, Action))},
+            "name": TEXT,
+            "declared": {"anyOf": [ref("Index"), {"type": "null"}]},
+            "actual": {"anyOf": [ref("Index"), {"type": "null"}]},
+            "differences": list_of({"type": "object"}),
+            "blocked": {"type": ["string", "null"], "description": "Why it will not be done."},
+            "needs": list_of({"enum": list(map(str, Permission))}, description="What would have to be allowed."),
+            "note": {"type": ["string", "null"]},
+        }
+    ),
+    **CONTRACT_SCHEMAS,
+    **PROFILE_SCHEMAS,
     **FILTER_SCHEMAS,
     **UPDATE_SCHEMAS,
     **PIPELINE_SCHEMAS,
@@ -128,7 +213,12 @@ SHAPES: Final[dict[str, Schema]] = {
     "Outcomes": record({"items": list_of(ref("Outcome"))}),
     "Outcome": record(
         {"index": COUNT, "status": _STATUS, "outcome": {"enum": list(_OUTCOMES)}},
-        {"_id": {}, "etag": {"type": "string", "pattern": ETAG}, "problem": ref("Problem")},
+        {
+            "_id": {},
+            "etag": {"type": "string", "pattern": ETAG},
+            "discarded": list_of(TEXT, description="What a contract had left out, as JSON pointers."),
+            "problem": ref("Problem"),
+        },
         description="What became of one operation; `index` is its place in the request.",
     ),
     "Collections": record({"items": list_of(ref("Collection"))}),

@@ -40,6 +40,7 @@ class Subject:
         filters: Parameters that filter by a field.
         has_text: Whether `q` can be used.
         description: In a sentence or two.
+        is_declared: Whether a model declares it.
     """
 
     collection: str
@@ -49,6 +50,7 @@ class Subject:
     filters: Sequence[Schema] = ()
     has_text: bool = True
     description: str = ""
+    is_declared: bool = False
 
     @property
     def is_any(self) -> bool:
@@ -98,6 +100,7 @@ def _declared(model: DeclaredModel, name: str, many: Names, schemas: Mapping[str
         filters=field_filters(schemas[f"{name}Input"], schemas),
         has_text=any("text" in index.document["key"].values() for index in index_models(model.model)),
         description=schemas[name].get("description", ""),
+        is_declared=True,
     )
 
 

@@ -8,12 +8,14 @@ from documents.errors import ForbiddenError
 
 
 class Action(StrEnum):
-    """What can be done to the documents of a collection."""
+    """What can be done to a collection and its documents."""
 
     READ = "read"
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    CONFIGURE = "configure"
+    """Change what belongs to no document, such as indexes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pymongo import ASCENDING, DESCENDING
@@ -14,9 +14,12 @@ from pymongo.errors import DuplicateKeyError
 
 from documents.catalog.declared import DeclaredModel
 from documents.catalog.fields import id_coercion
-from documents.catalog.ids import id_type_of
+from documents.catalog.ids import admit_id, id_type_of
+from documents.contracts.contract import Contract
+from documents.contracts.store import ContractStore
+from documents.contracts.verdict import Admitted, Lesson, Rejected
 from documents.database.connection import Connection
-from documents.errors import CollectionNotFoundError
+from documents.errors import CollectionNotFoundError, InvalidDocumentError
 from documents.types import COLLECTION_NAME, SYSTEM_PREFIX, Coerce, Document, IdType
 
 RECORDS: Final = f"{SYSTEM_PREFIX}collections"
@@ -32,21 +35,49 @@ class CollectionEntry:
         name: Its name in MongoDB and in the URL.
         id_type: The type of its ids; None while no document has fixed it.
         model: What was declared for it; None for a flexible collection.
+        contract: What was set for it at run time; never beside a model.
     """
 
     name: str
     id_type: IdType | None
     model: DeclaredModel | None = None
+    contract: Contract | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a model or a contract has to agree with what is stored."""
+        return self.model is not None or self.contract is not None
 
     def coerce(self, path: str) -> Coerce | None:
         """Return how values at a dotted path are read (see `FieldTypes`)."""
         if self.model is not None:
             return self.model.coerce(path)
-        return id_coercion(self.id_type) if path == "_id" and self.id_type else None
+        if path == "_id" and self.id_type:
+            return id_coercion(self.id_type)
+        return self.contract.coerce(path) if self.contract is not None else None
 
-    def validate(self, document: Document, *, before: Document | None = None) -> Document:
-        """Return the document as it is to be stored; a flexible collection takes it as it is."""
-        return self.model.validate(document, before=before) if self.model else document
+    def admit(self, document: Document, *, before: Document | None = None) -> Admitted:
+        """Return the document as it is to be stored; a flexible collection without a contract takes it as it is.
+
+        Args:
+            document: As Python values.
+            before: The stored document that it takes the place of by a patch or an update.
+
+        Raises:
+            InvalidDocumentError: With a fault for each thing that does not fit.
+            InvalidIdError: Its `_id` is not of the collection's type.
+        """
+        if self.model is not None:
+            return Admitted(self._with_id(self.model.validate(document, before=before)))
+        if self.contract is None:
+            return Admitted(self._with_id(document))
+        verdict = self.contract.admit(self._with_id(document), before)
+        if isinstance(verdict, Rejected):
+            raise InvalidDocumentError("The document does not fit the collection's contract.", verdict.faults)
+        return verdict
+
+    def _with_id(self, document: Document) -> Document:
+        return admit_id(document, self.id_type) if self.id_type else document
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +106,7 @@ class Catalog:
 
     def __init__(self, connection: Connection, models: Iterable[DeclaredModel]) -> None:
         self._connection = connection
+        self.contracts: Final = ContractStore(connection)
         self.models: Mapping[str, DeclaredModel] = {model.name: model for model in models}
         self._declared = {name: CollectionEntry(name, model.id_type, model) for name, model in self.models.items()}
         self._cache: dict[str, _Cached] = {}
@@ -94,6 +126,26 @@ class Catalog:
 
     async def get_or_none(self, name: str) -> CollectionEntry | None:
         """Return what is known of a collection, or None when it does not exist yet."""
+        entry = await self.get_bare_or_none(name)
+        return entry if entry is None else await self._with_contract(entry)
+
+    async def get_or_new(self, name: str) -> CollectionEntry:
+        """Return what is known of a collection, which may have no more than a contract, or nothing at all yet."""
+        return await self._with_contract(await self.get_bare_or_none(name) or CollectionEntry(name, None))
+
+    async def get_bare(self, name: str) -> CollectionEntry:
+        """Return what is known of a collection apart from its contract, which a get by id does not need.
+
+        Raises:
+            CollectionNotFoundError: Nothing has that name, or the name is not one a client may use.
+        """
+        entry = await self.get_bare_or_none(name)
+        if entry is None:
+            raise CollectionNotFoundError(name)
+        return entry
+
+    async def get_bare_or_none(self, name: str) -> CollectionEntry | None:
+        """Return the same, or None when the collection does not exist yet."""
         declared = self._declared.get(name)
         if declared is not None:
             return declared
@@ -104,6 +156,24 @@ class Catalog:
             raise CollectionNotFoundError(name)
         return await self._look_up(name)
 
+    async def learn(self, entry: CollectionEntry, lessons: Sequence[Lesson]) -> CollectionEntry:
+        """Return the entry with its contract after that has learned what it may. Stored, whatever becomes of the write.
+
+        Never part of a transaction: what a contract has learned, it does not forget.
+        """
+        return replace(entry, contract=await self.contracts.learn(entry.name, lessons))
+
+    def at_hand(self, entry: CollectionEntry) -> CollectionEntry:
+        """Return the entry with the newest version of its contract that this process has seen. Asks nobody."""
+        if entry.contract is None:
+            return entry
+        contract = self.contracts.at_hand(entry.name, entry.contract)
+        return entry if contract is entry.contract else replace(entry, contract=contract)
+
+    async def _with_contract(self, entry: CollectionEntry) -> CollectionEntry:
+        contract = None if entry.model is not None else await self.contracts.current(entry.name)
+        return entry if contract is None else replace(entry, contract=contract)
+
     async def look_again(self, name: str, *, session: AsyncClientSession | None) -> CollectionEntry:
         """Return what is known of a collection that a write just before, in the same transaction too, may have made.
 
@@ -111,19 +181,20 @@ class Catalog:
             CollectionNotFoundError: None has.
         """
         recorded = await self._recorded(name, session) if session is not None else None
-        return recorded or await self.get(name)
+        return await self._with_contract(recorded) if recorded else await self.get(name)
 
     async def fix_id_type(
         self, name: str, id_type: IdType, *, session: AsyncClientSession | None = None
     ) -> CollectionEntry:
         """Return the entry of a collection, whose ids are of `id_type` from now on unless they were fixed before.
 
-        Atomic among all processes: the first one decides. In a transaction it is fixed with it, or not at all.
+        Without its contract. Atomic among all processes: the first one decides. In a transaction it is fixed with it,
+        or not at all.
         """
         if session is not None:
             return await self._fixed(name, id_type, session)
         async with self._fixing:  # of a thousand first documents one asks, and the others wait for what it hears
-            entry = await self.get_or_none(name)
+            entry = await self.get_bare_or_none(name)
             if entry is not None and entry.id_type is not None:
                 return entry
             return self._remember(await self._fixed(name, id_type, None))
@@ -155,7 +226,7 @@ class Catalog:
     async def _summaries(self) -> AsyncIterator[CollectionSummary]:
         existing = {name for name in await self._connection.database.list_collection_names() if _NAME.fullmatch(name)}
         for name in sorted(existing | self._declared.keys()):
-            entry = await self.get_or_none(name)
+            entry = await self.get_bare_or_none(name)
             count = await self._connection.collection(name).estimated_document_count() if name in existing else 0
             yield CollectionSummary(name, name in self._declared, entry.id_type if entry else None, count)
 

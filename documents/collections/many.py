@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 from bson.raw_bson import RawBSONDocument
@@ -16,7 +17,8 @@ from documents.collections.operations import BulkMode, Change, Update
 from documents.collections.selectors import by_ids
 from documents.collections.services import Services
 from documents.collections.transactions import revocably, transact
-from documents.collections.write import Target, Written, admit, apply_change
+from documents.collections.write import Admission, Target, Written, admit, apply_change, settle
+from documents.contracts.counts import Discarded
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import translate
 from documents.errors import MaxAffectedError, OperationFailedError, StoreError
@@ -35,10 +37,17 @@ Apply: TypeAlias = Callable[[Deadline, AsyncClientSession | None], Awaitable[Wri
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """How many documents a filter matched, and how many were changed or deleted."""
+    """How many documents a filter matched, and how many were changed or deleted.
+
+    Args:
+        matched: By the filter.
+        changed: Of those.
+        discarded: What the collection's contract had left out, each pointer once.
+    """
 
     matched: int
     changed: int
+    discarded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,9 @@ class UpdateManyPlan:
         Where nothing has to agree with the result, MongoDB does it in one command, document by document.
         Otherwise a transaction makes it all or none.
         """
+        self.services.shapes.note(self.entry.name, self.filter)
         with Running(deadline, writes=True):
-            if self.entry.model is None and isinstance(self.change, Update) and self.max_affected is None:
+            if not self.entry.is_judged and isinstance(self.change, Update) and self.max_affected is None:
                 collection = self.services.connection.collection(self.entry.name)
                 update = parse_update(self.change.operators, self.entry.coerce)
                 result = await revocably(
@@ -74,35 +84,39 @@ class UpdateManyPlan:
                     lambda session: collection.update_many(self.filter.to_mongo(), update, session=session),
                 )
                 return Affected(result.matched_count, result.modified_count)
-            return await transact(self.services, lambda session: self._run_inside(deadline, session))
+            affected, discarded = await transact(self.services, lambda session: self._run_inside(deadline, session))
+            await self.services.catalog.contracts.discards.add(discarded)
+            return affected
 
-    async def _run_inside(self, deadline: Deadline, session: AsyncClientSession) -> Affected:
+    async def _run_inside(self, deadline: Deadline, session: AsyncClientSession) -> tuple[Affected, list[Discarded]]:
         target = Target(self.services, self.entry, deadline, session)
         ids = await _matching_ids(target, self.filter, self.max_affected)
         changed = 0
+        discarded: list[Discarded] = []
         for start in range(0, len(ids), CHUNK):
-            changed += await self._change(target, ids[start : start + CHUNK])
-        return Affected(len(ids), changed)
+            changed += await self._change(target, ids[start : start + CHUNK], discarded)
+        pointers = dict.fromkeys(pointer for each in discarded for pointer in each.pointers)
+        return Affected(len(ids), changed, tuple(pointers)), discarded
 
-    async def _change(self, target: Target, ids: Sequence[object]) -> int:
+    async def _change(self, target: Target, ids: Sequence[object], discarded: list[Discarded]) -> int:
         before = [StoredDocument(bytes(found.raw)) async for found in _raw(target, ids)]
         if isinstance(self.change, Update):
             after = await self._updated(target, before, self.change)
         else:
             change = self.change
-            after = [apply_change(self.entry, document, change) for document in before]
-        return await _store_changed(target, before, after)
+            after = [await settle(target, partial(apply_change, before=old, change=change)) for old in before]
+        discarded += [Discarded(self.entry.name, each.discarded) for each in after if each.discarded]
+        return await _store_changed(target, before, [each.new for each in after])
 
-    async def _updated(self, target: Target, before: Sequence[StoredDocument], change: Update) -> list[StoredDocument]:
+    async def _updated(self, target: Target, before: Sequence[StoredDocument], change: Update) -> list[Admission]:
         update = parse_update(change.operators, self.entry.coerce)
         ids = [document.id for document in before]
         await target.collection.update_many(by_ids(ids), update, session=target.session)
         found = {document.id: document async for document in _stored(target, ids)}
+        if not self.entry.is_judged:
+            return [Admission(found[document.id]) for document in before]
         return [
-            admit(self.entry, found[document.id].decode(), before=document.decode())
-            if self.entry.model
-            else found[document.id]
-            for document in before
+            await settle(target, partial(admit, document=found[old.id].decode(), before=old.decode())) for old in before
         ]
 
 
@@ -128,6 +142,7 @@ class DeleteManyPlan:
 
     async def run(self, deadline: Deadline) -> Affected:
         """Return how many there were."""
+        self.services.shapes.note(self.entry.name, self.filter)
         with Running(deadline, writes=True):
             if self.max_affected is None:
                 collection = self.services.connection.collection(self.entry.name)
@@ -218,7 +233,9 @@ class TransactionPlan:
             OperationFailedError: One failed; nothing was changed.
         """
         with Running(deadline, writes=True):
-            return await transact(self.services, lambda session: self._run_inside(deadline, session))
+            written = await transact(self.services, lambda session: self._run_inside(deadline, session))
+        await self.services.catalog.contracts.discards.add(each.discarded for each in written if each.discarded)
+        return written
 
     async def _run_inside(self, deadline: Deadline, session: AsyncClientSession) -> list[Written]:
         return [await self._one(index, item, deadline, session) for index, item in enumerate(self.items)]

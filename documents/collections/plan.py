@@ -12,9 +12,10 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from documents.access.policy import Action, Policy
 from documents.catalog.catalog import CollectionEntry
-from documents.catalog.ids import admit_id, first_id_type, read_url_id
+from documents.catalog.ids import first_id_type, read_url_id
 from documents.codec.json_patch import check_json_patch
 from documents.collections import many, read, write
+from documents.collections.contracts import ContractPlanner
 from documents.collections.operations import (
     Aggregate,
     Bulk,
@@ -35,6 +36,7 @@ from documents.collections.operations import (
     Upsert,
     Write,
 )
+from documents.collections.profiling import ProfilePlan, ReadProfile
 from documents.collections.services import Services
 from documents.collections.write import Target, Written
 from documents.database.deadline import Deadline, Running
@@ -77,7 +79,7 @@ class WritePlan:
 class _Known:
     """What one request has looked up already: ten thousand writes to a new collection ask once whether it exists."""
 
-    entries: dict[str, CollectionEntry | None] = field(default_factory=dict[str, CollectionEntry | None])
+    entries: dict[str, CollectionEntry] = field(default_factory=dict[str, CollectionEntry])
     unique_keys: dict[str, list[frozenset[str]]] = field(default_factory=dict[str, list[frozenset[str]]])
 
 
@@ -90,11 +92,12 @@ class Planner:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.contracts = ContractPlanner(services)
 
     async def get(self, operation: Get, policy: Policy) -> read.GetPlan:
         """Plan a get."""
         policy.require(Action.READ)
-        entry = await self._services.catalog.get(operation.collection)
+        entry = await self._services.catalog.get_bare(operation.collection)
         return read.GetPlan(self._services, entry.name, _existing_id(entry, operation.id), policy.name)
 
     async def find(self, operation: Find, policy: Policy) -> read.FindPlan:
@@ -134,6 +137,13 @@ class Planner:
         return read.AggregatePlan(
             self._services, entry.name, pipeline, _limit(operation.limit, place="/", default=MAX_LIMIT)
         )
+
+    async def profile(self, operation: ReadProfile, policy: Policy) -> ProfilePlan:
+        """Plan a look at a sample."""
+        policy.require(Action.READ)
+        entry = await self._services.catalog.get(operation.collection)
+        selected = _select(entry, operation.selection)
+        return ProfilePlan(self._services, entry.name, selected, operation.sample, operation.examples)
 
     async def update_many(self, operation: UpdateMany, policy: Policy) -> many.UpdateManyPlan:
         """Plan an update by filter."""
@@ -192,6 +202,8 @@ class Planner:
             if entry.id_type is None:
                 entry = await self._fix_id_type(planned, operation, session)
             written = await _APPLY[type(operation)](Target(self._services, entry, deadline, session), operation)
+            if written.discarded is not None and session is None:  # a transaction counts once it is committed
+                await self._services.catalog.contracts.discards.add([written.discarded])
             return replace(written, id_says_its_type=True) if entry.id_type is IdType.ANY else written
 
         return apply
@@ -199,8 +211,8 @@ class Planner:
     async def _entry_for(self, operation: Write, known: "_Known") -> CollectionEntry:
         name = operation.collection
         if name not in known.entries:
-            known.entries[name] = await self._services.catalog.get_or_none(name)
-        return known.entries[name] or CollectionEntry(name, None)
+            known.entries[name] = await self._services.catalog.get_or_new(name)
+        return known.entries[name]
 
     async def _fix_id_type(
         self, entry: CollectionEntry, operation: Write, session: AsyncClientSession | None
@@ -219,8 +231,9 @@ class Planner:
         if isinstance(operation, Upsert):
             write.key_of(entry, document, operation.on)
         id_type = first_id_type(document)
-        write.to_stored(admit_id(document, id_type))
-        return await self._services.catalog.fix_id_type(entry.name, id_type, session=session)
+        write.admit(replace(entry, id_type=id_type), document)
+        fixed = await self._services.catalog.fix_id_type(entry.name, id_type, session=session)
+        return replace(fixed, contract=entry.contract)
 
     async def _require_key(self, entry: CollectionEntry, on: tuple[str, ...], known: "_Known") -> None:
         if on == ("_id",):

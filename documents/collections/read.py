@@ -1,5 +1,6 @@
 """Reading: what a get, a find, a count and an aggregation do once they are planned."""
 
+import time
 from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast
@@ -95,6 +96,13 @@ class CountPlan:
 
     async def run(self, deadline: Deadline) -> Counted:
         """Return the count, as exact as the mode asks for and MongoDB can tell cheaply."""
+        began = time.perf_counter()
+        try:
+            return await self._count(deadline)
+        finally:  # a count that fails for want of time is what an index is wanted for
+            self.services.shapes.note(self.collection, self.filter, seconds=time.perf_counter() - began)
+
+    async def _count(self, deadline: Deadline) -> Counted:
         collection = self.services.connection.collection(self.collection)
         with Running(deadline, writes=False):
             if self.mode == "estimated" and self.filter.is_empty:
@@ -135,7 +143,12 @@ class FindPlan:
 
     async def run(self, deadline: Deadline) -> Page:
         """Return the page."""
-        batch = await self.services.finder.find(self._key, self._read, deadline=deadline)
+        began = time.perf_counter()
+        try:
+            batch = await self.services.finder.find(self._key, self._read, deadline=deadline)
+        finally:
+            sort = () if self.by_score else self.sort.keys
+            self.services.shapes.note(self.collection, self.filter, sort, seconds=time.perf_counter() - began)
         return self._page(batch, await self.count.run(deadline) if self.count else None)
 
     @property
@@ -225,6 +238,13 @@ class AggregatePlan:
 
     async def run(self, deadline: Deadline) -> Rows:
         """Return the rows."""
+        began = time.perf_counter()
+        try:
+            return await self._aggregate(deadline)
+        finally:
+            self.services.shapes.note_pipeline(self.collection, self.pipeline, seconds=time.perf_counter() - began)
+
+    async def _aggregate(self, deadline: Deadline) -> Rows:
         collection = self.services.connection.collection(self.collection)
         with Running(deadline, writes=False):
             cursor = await collection.aggregate_raw_batches(

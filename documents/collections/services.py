@@ -1,11 +1,12 @@
 """What plans stand on. Made once, by `documents.lifecycle`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from documents.catalog.catalog import Catalog
 from documents.collections.committer import Committer
 from documents.collections.finder import Finder
 from documents.collections.loader import Loader
+from documents.collections.shapes import ShapeLog
 from documents.database.connection import Connection
 
 
@@ -20,6 +21,7 @@ class Services:
         finder: Shared lists.
         committer: Grouped inserts.
         cursor_secret: Signs page cursors; the same in all processes of a deployment.
+        shapes: Counts what queries look like.
     """
 
     connection: Connection
@@ -28,3 +30,4 @@ class Services:
     finder: Finder
     committer: Committer
     cursor_secret: bytes
+    shapes: ShapeLog = field(default_factory=ShapeLog)

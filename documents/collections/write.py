@@ -8,6 +8,7 @@ written first and checked later.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from bson.raw_bson import RawBSONDocument
@@ -33,6 +34,8 @@ from documents.collections.operations import (
 from documents.collections.selectors import BINARY, as_read, by_id
 from documents.collections.services import Services
 from documents.collections.transactions import transact
+from documents.contracts.counts import Discarded
+from documents.contracts.verdict import Lesson
 from documents.database.deadline import Deadline
 from documents.database.failures import unique_violation
 from documents.errors import (
@@ -65,12 +68,29 @@ class Written:
         id: Of the document.
         document: As it is now; None when it is gone.
         id_says_its_type: Whether a URL has to name the id in Extended JSON, since the collection's ids are mixed.
+        discarded: What the collection's contract had left out; None where that was nothing.
     """
 
     outcome: Outcome
     id: object
     document: StoredDocument | None = None
     id_says_its_type: bool = False
+    discarded: Discarded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A document as it may be stored.
+
+    Args:
+        new: Its bytes.
+        discarded: What the contract had left out.
+        learned: What the contract has to learn first.
+    """
+
+    new: StoredDocument
+    discarded: tuple[str, ...] = ()
+    learned: tuple[Lesson, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +137,45 @@ def to_stored(document: Document) -> StoredDocument:
     return StoredDocument(raw)
 
 
-def admit(entry: CollectionEntry, document: Document, *, before: Document | None = None) -> StoredDocument:
+def admit(entry: CollectionEntry, document: Document, *, before: Document | None = None) -> Admission:
     """Return a document as it may be stored in a collection: valid, its `_id` first and of the right type."""
-    valid = entry.validate(document, before=before)
-    return to_stored(admit_id(valid, entry.id_type) if entry.id_type else valid)
+    admitted = entry.admit(document, before=before)
+    return Admission(to_stored(admitted.document), admitted.discarded, admitted.learned)
+
+
+async def settle(target: Target, judge: Callable[[CollectionEntry], Admission]) -> Admission:
+    """Return what `judge` says, once the collection's contract has learned what that takes.
+
+    It learns before the document is stored, so that nothing is stored that no version of the contract knows. What it
+    may learn can have changed by then, and so each time it is judged again.
+    """
+    catalog = target.services.catalog
+    entry = catalog.at_hand(target.entry)
+    for _ in range(ATTEMPTS):
+        admission = judge(entry)
+        if not admission.learned:
+            return admission
+        entry = await catalog.learn(entry, admission.learned)
+    raise WriteConflictError
 
 
 async def insert(target: Target, document: Document) -> Written:
     """Store a new document."""
-    return await _insert(target, admit(target.entry, document))
+    return await _insert(target, await settle(target, lambda entry: admit(entry, document)))
 
 
-async def _insert(target: Target, new: StoredDocument) -> Written:
+async def _insert(target: Target, admission: Admission) -> Written:
+    new = admission.new
     if target.session is None:
         await target.services.committer.insert(target.entry.name, new.raw, deadline=target.deadline)
     else:
         await target.collection.insert_one(RawBSONDocument(new.raw), session=target.session)
-    return Written("created", new.id, new)
+    return _written("created", target, admission)
+
+
+def _written(outcome: Outcome, target: Target, admission: Admission) -> Written:
+    discarded = Discarded(target.entry.name, admission.discarded) if admission.discarded else None
+    return Written(outcome, admission.new.id, admission.new, discarded=discarded)
 
 
 async def replace(
@@ -141,14 +183,15 @@ async def replace(
 ) -> Written:
     """Store a document under an id, whether or not there is one already."""
     _same_id(target.entry, document, document_id)
-    new = admit(target.entry, _under_id(document, document_id))
+    named = _under_id(document, document_id)
     if precondition.is_empty:
-        return await _put(target, new)
-    written = await _swap_until_done(target, document_id, precondition, lambda _: new)
+        return await _put(target, await settle(target, lambda entry: admit(entry, named)))
+    written = await _swap_until_done(target, document_id, precondition, lambda entry, _: admit(entry, named))
     return with_changes(written, outcome="replaced") if written.outcome == "updated" else written
 
 
-async def _put(target: Target, new: StoredDocument) -> Written:
+async def _put(target: Target, admission: Admission) -> Written:
+    new = admission.new
     for _ in range(ATTEMPTS):
         try:
             result = await target.collection.replace_one(
@@ -159,7 +202,7 @@ async def _put(target: Target, new: StoredDocument) -> Written:
             if target.session is not None or not _is_about_id(error.details):
                 raise
         else:
-            return Written("replaced" if result.matched_count else "created", new.id, new)
+            return _written("replaced" if result.matched_count else "created", target, admission)
     raise WriteConflictError
 
 
@@ -189,23 +232,23 @@ async def patch(
     """Change one document; what comes out is validated before it is committed."""
     if isinstance(change, Update):
         update = parse_update(change.operators, target.entry.coerce)
-        if target.entry.model is not None:
+        if target.entry.is_judged:
             return await target.atomically(lambda inside: _update_validated(inside, document_id, update, precondition))
         return await _update(target, document_id, update, precondition)
 
-    def changed(before: StoredDocument | None) -> StoredDocument:
+    def changed(entry: CollectionEntry, before: StoredDocument | None) -> Admission:
         if before is None:
             raise DocumentNotFoundError
-        return apply_change(target.entry, before, change)
+        return apply_change(entry, before, change)
 
     return await _swap_until_done(target, document_id, precondition, changed)
 
 
-def apply_change(entry: CollectionEntry, before: StoredDocument, change: MergePatch | JsonPatch) -> StoredDocument:
+def apply_change(entry: CollectionEntry, before: StoredDocument, change: MergePatch | JsonPatch) -> Admission:
     """Return the document after a patch, valid.
 
     Raises:
-        InvalidDocumentError: The patch would change `_id`, or its result does not fit the model.
+        InvalidDocumentError: The patch would change `_id`, or its result does not fit the model or the contract.
     """
     stored = before.decode()
     if isinstance(change, MergePatch):
@@ -241,7 +284,7 @@ async def _update(target: Target, document_id: object, update: Document, precond
 async def _update_validated(
     target: Target, document_id: object, update: Document, precondition: Precondition
 ) -> Written:
-    """Apply update operators inside a transaction, which ends in nothing if the model does not agree."""
+    """Apply update operators inside a transaction, which ends in nothing if model or contract do not agree."""
     before = await target.read(document_id)
     _check(precondition, before)
     if before is None:
@@ -252,10 +295,11 @@ async def _update_validated(
     if found is None:
         raise DocumentNotFoundError
     after = StoredDocument(bytes(found.raw))
-    valid = admit(target.entry, after.decode(), before=before.decode())
+    admission = await settle(target, lambda entry: admit(entry, after.decode(), before=before.decode()))
+    valid = admission.new
     if valid.raw != after.raw:
         await target.collection.replace_one(by_id(document_id), RawBSONDocument(valid.raw), session=target.session)
-    return Written("unchanged" if valid.raw == before.raw else "updated", document_id, valid)
+    return _written("unchanged" if valid.raw == before.raw else "updated", target, admission)
 
 
 async def upsert(target: Target, document: Document, on: Sequence[str], *, merge: bool) -> Written:
@@ -271,15 +315,15 @@ async def upsert(target: Target, document: Document, on: Sequence[str], *, merge
                 if not set(error.fields) <= set(on) or target.session is not None:
                     raise
                 continue
-        after = _upserted(target.entry, before, document, merge=merge)
-        if after.raw == before.raw:
-            return Written("unchanged", before.id, before)
-        if await _swap(target, before, after):
-            return Written("updated" if merge else "replaced", after.id, after)
+        admission = await settle(target, partial(_upserted, before=before, document=document, merge=merge))
+        if admission.new.raw == before.raw:
+            return _written("unchanged", target, admission)
+        if await _swap(target, before, admission.new):
+            return _written("updated" if merge else "replaced", target, admission)
     raise WriteConflictError
 
 
-def _upserted(entry: CollectionEntry, before: StoredDocument, document: Document, *, merge: bool) -> StoredDocument:
+def _upserted(entry: CollectionEntry, before: StoredDocument, document: Document, *, merge: bool) -> Admission:
     if merge:
         return apply_change(entry, before, MergePatch(document))
     _same_id(entry, document, before.id)
@@ -319,25 +363,35 @@ async def _swap_until_done(
     target: Target,
     document_id: object,
     precondition: Precondition,
-    change: Callable[[StoredDocument | None], StoredDocument],
+    change: Callable[[CollectionEntry, StoredDocument | None], Admission],
 ) -> Written:
     for _ in range(ATTEMPTS):
         before = await target.read(document_id)
         _check(precondition, before)
-        after = change(before)
+        admission = await settle(target, partial(_changed, change=change, before=before))
+        after = admission.new
         if before is None:
             try:
-                return await _insert(target, after)
+                return await _insert(target, admission)
             except UniqueViolationError as error:
                 if tuple(error.fields) != ("_id",):
                     raise
         elif after.raw == before.raw:
-            return Written("unchanged", document_id, before)
+            return _written("unchanged", target, admission)
         elif _is_wide(target, before):
             return await target.atomically(lambda inside: _swap_until_done(inside, document_id, precondition, change))
         elif await _swap(target, before, after):
-            return Written("updated", document_id, after)
+            return _written("updated", target, admission)
     raise WriteConflictError
+
+
+def _changed(
+    entry: CollectionEntry,
+    *,
+    change: Callable[[CollectionEntry, StoredDocument | None], Admission],
+    before: StoredDocument | None,
+) -> Admission:
+    return change(entry, before)
 
 
 async def _swap(target: Target, before: StoredDocument, after: StoredDocument) -> bool:

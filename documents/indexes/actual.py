@@ -32,7 +32,7 @@ async def read_indexes(collection: AsyncCollection[Document]) -> list[IndexSpec]
     Source:
         MongoDB manual, listIndexes. `includeBuildUUIDs` tells the finished from the unfinished.
     """
-    async with translated():
+    async with translated(writes=False):
         try:
             reply = await collection.database.command(
                 "listIndexes", collection.name, cursor={"batchSize": MORE_THAN_ALL}, includeBuildUUIDs=True
@@ -50,6 +50,6 @@ async def read_default_collation(collection: AsyncCollection[Document]) -> dict[
     Raises:
         StoreError: MongoDB cannot be asked.
     """
-    async with translated():
+    async with translated(writes=False):
         collation = (await collection.options()).get("collation")
     return fill_collation(collation) if collation else None

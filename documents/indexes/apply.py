@@ -57,17 +57,22 @@ class IndexEvent:
 
 
 async def apply_plan(
-    collection: AsyncCollection[Document], plan: IndexPlan, *, poll: timedelta = timedelta(seconds=1)
+    collection: AsyncCollection[Document],
+    plan: IndexPlan,
+    *,
+    poll: timedelta = timedelta(seconds=1),
+    aborts: bool = True,
 ) -> AsyncGenerator[IndexEvent]:
     """Do what a plan says, creating first and dropping last, and yield what happens.
 
     It can be stopped at any moment and begun anew with a new plan. To stop it, cancel the task or close the
-    iterator: a build under way is then aborted.
+    iterator: a build under way is then aborted, unless `aborts` is False.
 
     Args:
         collection: The one that was planned for.
         plan: Blocked changes are reported and left out.
         poll: Time between two reports on a build.
+        aborts: Whether a build ends in MongoDB, too, when this is stopped; else MongoDB finishes it.
 
     Raises:
         DuplicateValuesError: Documents stand in the way of a unique index. Found before anything is changed.
@@ -84,9 +89,11 @@ async def apply_plan(
         if step.drops_first:
             await drop_indexes(collection, step.drops_first)
         if step.builds:
-            async with aclosing(build_indexes(collection, step.builds, poll=poll)) as reports:
+            async with aclosing(build_indexes(collection, step.builds, poll=poll, aborts=aborts)) as reports:
                 async for report in reports:
                     yield IndexEvent(step.action, step.names, State.PROGRESS, report.phase, report.done, report.total)
+        if step.hides is not None:
+            await _coll_mod(collection, *step.names, hidden=step.hides)
         if step.drops_last:
             await drop_indexes(collection, step.drops_last)
         yield IndexEvent(step.action, step.names, State.DONE)
@@ -101,6 +108,7 @@ class _Step:
     modifies: IndexChange | None = None
     drops_first: tuple[str, ...] = ()
     builds: tuple[IndexSpec, ...] = ()
+    hides: bool | None = None
     drops_last: tuple[str, ...] = ()
 
 
@@ -116,6 +124,9 @@ def _steps(plan: IndexPlan) -> Iterator[_Step]:
             yield _Step(change.action, old, builds=new, drops_last=old)
         else:
             yield _Step(change.action, old, drops_first=old, builds=new)
+    for action in (Action.HIDE, Action.UNHIDE):
+        for change in plan.of(action):
+            yield _Step(action, (change.name,), hides=action is Action.HIDE)
     for change in plan.of(Action.DROP):
         yield _Step(change.action, (change.name,), drops_last=(change.name,))
 

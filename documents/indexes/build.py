@@ -35,17 +35,18 @@ class BuildProgress:
 
 
 async def build_indexes(
-    collection: AsyncCollection[Document], specs: Sequence[IndexSpec], *, poll: timedelta
+    collection: AsyncCollection[Document], specs: Sequence[IndexSpec], *, poll: timedelta, aborts: bool = True
 ) -> AsyncGenerator[BuildProgress]:
     """Build indexes together, in one scan of the collection, and yield how far it is. All are built or none.
 
     MongoDB goes on building when a client goes away. So whoever cancels this, or closes it early, has the
-    build aborted.
+    build aborted, unless `aborts` is False.
 
     Args:
         collection: It is created if need be.
         specs: At least one. An index that is being built already is waited for.
         poll: Time between two looks at the progress.
+        aborts: Whether giving it up here ends it in MongoDB.
 
     Raises:
         DuplicateValuesError: A unique index finds equal values.
@@ -61,7 +62,7 @@ async def build_indexes(
         await build
     finally:
         if not build.done():
-            await asyncio.shield(asyncio.create_task(_abort(collection, specs, build)))
+            await asyncio.shield(asyncio.create_task(_give_up(collection, specs, build, aborts=aborts)))
 
 
 async def read_progress(collection: AsyncCollection[Document]) -> BuildProgress | None:
@@ -75,7 +76,7 @@ async def read_progress(collection: AsyncCollection[Document]) -> BuildProgress 
         {"$match": {"ns": collection.full_name, "msg": {"$regex": "^Index Build"}}},
         {"$project": {"msg": 1, "progress": 1}},
     ]
-    async with translated():
+    async with translated(writes=False):
         try:
             cursor = await collection.database.client.admin.aggregate(stages)
             operations = [operation async for operation in cursor]
@@ -116,9 +117,13 @@ async def drop_indexes(collection: AsyncCollection[Document], names: Sequence[st
         await collection.database.command("dropIndexes", collection.name, index=list(names))
 
 
-async def _abort(collection: AsyncCollection[Document], specs: Sequence[IndexSpec], build: asyncio.Task[None]) -> None:
+async def _give_up(
+    collection: AsyncCollection[Document], specs: Sequence[IndexSpec], build: asyncio.Task[None], *, aborts: bool
+) -> None:
     build.cancel()
     await asyncio.wait({build})
+    if not aborts:
+        return
     try:
         await drop_indexes(collection, [spec.name for spec in specs])
     except IndexConflictError:

@@ -15,13 +15,26 @@ class Action(StrEnum):
     MODIFY = "modify"
     """Changed in place, with collMod."""
     REBUILD = "rebuild"
+    HIDE = "hide"
+    """Not declared; it stays, but no query uses it any more. Takes no time, and neither does the way back."""
+    UNHIDE = "unhide"
     DROP = "drop"
     KEEP = "keep"
     EXTRA = "extra"
     """Not declared; it is reported and stays."""
 
 
-PENDING: Final = frozenset({Action.CREATE, Action.MODIFY, Action.REBUILD, Action.DROP})
+PENDING: Final = frozenset({Action.CREATE, Action.MODIFY, Action.REBUILD, Action.HIDE, Action.UNHIDE, Action.DROP})
+
+
+class Permission(StrEnum):
+    """What has to be allowed by the name of an index, since it could hurt. Also a flag, and a member over HTTP."""
+
+    DROP = "drop"
+    REBUILD = "rebuild"
+    SHORTEN_TTL = "shorten_ttl"
+    HIDE = "hide"
+    UNHIDE = "unhide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,7 @@ class IndexChange:
         blocked: Why it will not be done, and how it could be; None when it will be.
         note: What else is worth knowing.
         side_by_side: Whether, in a rebuild, the new one can be built before the old one is dropped.
+        needs: The permissions that are lacking when it is blocked.
     """
 
     action: Action
@@ -58,6 +72,7 @@ class IndexChange:
     blocked: str | None = None
     note: str | None = None
     side_by_side: bool = False
+    needs: tuple[Permission, ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,6 +94,7 @@ class IndexChange:
             "actual": self.actual.to_dict() if self.actual else None,
             "differences": [difference.to_dict() for difference in self.differences],
             "blocked": self.blocked,
+            "needs": [str(permission) for permission in self.needs],
             "note": self.note,
         }
 
@@ -121,8 +137,17 @@ class Permissions:
         drop: Undeclared indexes to drop.
         rebuild: Indexes that may be dropped and built again.
         shorten_ttl: Indexes that may expire documents sooner than they do, which deletes data at once.
+        hide: Undeclared indexes to hide from queries.
+        unhide: Undeclared indexes to let queries use again.
     """
 
     drop: Collection[str] = field(default_factory=frozenset[str])
     rebuild: Collection[str] = field(default_factory=frozenset[str])
     shorten_ttl: Collection[str] = field(default_factory=frozenset[str])
+    hide: Collection[str] = field(default_factory=frozenset[str])
+    unhide: Collection[str] = field(default_factory=frozenset[str])
+
+    def of(self, permission: Permission) -> Collection[str]:
+        """Return the names that a permission is given to."""
+        names: Collection[str] = getattr(self, permission)
+        return names

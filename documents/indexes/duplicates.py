@@ -32,7 +32,7 @@ async def find_duplicates(
         return []
     fields = {f"k{position}": field for position, (field, _) in enumerate(spec.keys)}
     options: dict[str, Any] = {"collation": spec.options["collation"]} if "collation" in spec.options else {}
-    async with translated():
+    async with translated(writes=False):
         cursor = await collection.aggregate(_pipeline(spec, fields, limit), allowDiskUse=True, **options)
         return [_group(entry, fields) async for entry in cursor]
 

@@ -20,6 +20,7 @@ def _conflict(message: str) -> StoreError:
 
 _BY_CODE: Final[Mapping[int, Callable[[str], StoreError]]] = {
     2: _invalid,  # BadValue
+    9: _invalid,  # FailedToParse
     14: _invalid,  # TypeMismatch
     67: _invalid,  # CannotCreateIndex
     72: _invalid,  # InvalidOptions
@@ -33,8 +34,11 @@ _BY_CODE: Final[Mapping[int, Callable[[str], StoreError]]] = {
 
 
 @asynccontextmanager
-async def translated() -> AsyncGenerator[None]:
+async def translated(*, writes: bool = True) -> AsyncGenerator[None]:
     """Await commands on indexes inside this.
+
+    Args:
+        writes: Whether something may have been changed when an answer is lost.
 
     Raises:
         StoreError: In place of any error of the driver.
@@ -42,14 +46,14 @@ async def translated() -> AsyncGenerator[None]:
     try:
         yield
     except OperationFailure as error:
-        raise _of_failure(error) from error
+        raise _of_failure(error, writes=writes) from error
     except PyMongoError as error:
-        raise translate(error, writes=True) from error
+        raise translate(error, writes=writes) from error
 
 
-def _of_failure(error: OperationFailure) -> StoreError:
+def _of_failure(error: OperationFailure, *, writes: bool) -> StoreError:
     details: Mapping[str, Any] = error.details or {}
     if error.code in DUPLICATE_KEY_CODES:
         return DuplicateValuesError({", ".join(details.get("keyPattern", {})): [{"key": details.get("keyValue", {})}]})
     make = _BY_CODE.get(error.code or 0)
-    return make(str(details.get("errmsg", ""))) if make else translate(error, writes=True)
+    return make(str(details.get("errmsg", ""))) if make else translate(error, writes=writes)

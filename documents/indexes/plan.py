@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, Final
 
 from documents.errors import InvalidIndexError
-from documents.indexes.changes import Action, Difference, IndexChange, IndexPlan, Permissions
+from documents.indexes.changes import Action, Difference, IndexChange, IndexPlan, Permission, Permissions
 from documents.indexes.equality import freeze, freeze_filter
 from documents.indexes.spec import SIMPLE, WITHOUT_COLLATION, IndexSpec
 
@@ -58,7 +58,10 @@ def plan_indexes(
             found.remove(match)
         changes.append(_change(spec, match, taken, permissions))
         taken.add((changes[-1].declared or spec).name)
-    return IndexPlan((*changes, *_undeclared(found, ignore, permissions)))
+    identities = {spec.identity for spec in wanted}
+    return IndexPlan(
+        (*changes, *(_undeclared(spec, identities, permissions) for spec in _told(found, ignore, permissions)))
+    )
 
 
 def _change(spec: IndexSpec, match: IndexSpec | None, taken: set[str], permissions: Permissions) -> IndexChange:
@@ -68,15 +71,18 @@ def _change(spec: IndexSpec, match: IndexSpec | None, taken: set[str], permissio
     if not differences:
         return _adopt(spec, match)
     if all(_is_in_place(difference) for difference in differences):
-        return IndexChange(
-            Action.MODIFY, spec, match, differences, blocked=_hastened(spec, match, differences, permissions)
-        )
+        blocked = _hastened(spec, match, differences, permissions)
+        needs = (Permission.SHORTEN_TTL,) if blocked else ()
+        return IndexChange(Action.MODIFY, spec, match, differences, blocked, needs=needs)
     return _rebuild(spec, match, differences, taken=taken, permissions=permissions)
 
 
 def _create(spec: IndexSpec, taken: set[str]) -> IndexChange:
     created = _named_freely(spec, taken)
     note = None if created is spec else f"Another index has the name {spec.name!r}."
+    if "expireAfterSeconds" in spec.options:
+        expiry = f"It deletes documents, {spec.options['expireAfterSeconds']} s after the time in {spec.keys[0][0]}."
+        note = f"{note} {expiry}" if note else expiry
     return IndexChange(Action.CREATE, created, note=note)
 
 
@@ -98,22 +104,39 @@ def _rebuild(
     side_by_side = not spec.is_text and any(difference.option in _COEXISTING for difference in differences)
     created = _named_freely(spec, taken if side_by_side else taken - {match.name})
     blocked = _hastened(spec, match, differences, permissions)
+    needs = [Permission.SHORTEN_TTL] if blocked else []
     if not _is_named(permissions.rebuild, spec, match):
         blocked = f"It cannot be changed in place, and rebuilding {match.name!r} has not been allowed."
+        needs.insert(0, Permission.REBUILD)
     note = (
         "The new one is built before the old one is dropped."
         if side_by_side
         else "It is dropped first, so there is none until the new one is built."
     )
-    return IndexChange(Action.REBUILD, created, match, differences, blocked, note, side_by_side=side_by_side)
+    return IndexChange(
+        Action.REBUILD, created, match, differences, blocked, note, side_by_side=side_by_side, needs=tuple(needs)
+    )
 
 
-def _undeclared(found: Iterable[IndexSpec], ignore: Sequence[str], permissions: Permissions) -> Iterator[IndexChange]:
+def _told(found: Iterable[IndexSpec], ignore: Sequence[str], permissions: Permissions) -> Iterator[IndexSpec]:
+    """Leave out what is to be ignored; what is named outright is not."""
+    named = {*permissions.drop, *permissions.hide, *permissions.unhide, *permissions.rebuild}
     for spec in found:
-        if spec.name in permissions.drop:
-            yield IndexChange(Action.DROP, actual=spec)
-        elif not any(fnmatchcase(spec.name, pattern) for pattern in ignore):
-            yield IndexChange(Action.EXTRA, actual=spec)
+        if spec.name in named or not any(fnmatchcase(spec.name, pattern) for pattern in ignore):
+            yield spec
+
+
+def _undeclared(spec: IndexSpec, declared: Collection[object], permissions: Permissions) -> IndexChange:
+    is_hidden = bool(spec.options.get("hidden"))
+    if spec.name in permissions.drop:
+        return IndexChange(Action.DROP, actual=spec)
+    if spec.name in permissions.rebuild and spec.identity in declared:
+        return IndexChange(Action.DROP, actual=spec, note="It is left of a rebuild that was interrupted.")
+    if spec.name in permissions.hide and not is_hidden:
+        return IndexChange(Action.HIDE, actual=spec)
+    if spec.name in permissions.unhide and is_hidden:
+        return IndexChange(Action.UNHIDE, actual=spec)
+    return IndexChange(Action.EXTRA, actual=spec, note="It is hidden from queries." if is_hidden else None)
 
 
 def _distinct(specs: Iterable[IndexSpec]) -> list[IndexSpec]:

@@ -101,10 +101,12 @@ class IndexSpec:
         return {"key": dict(_spelt_out(self)), "name": self.name, **self.options}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON; values that JSON lacks are in Extended JSON."""
+        """Return it for JSON: `{"name": ..., "keys": {field: direction}, ...options}`.
+
+        Values that JSON lacks are in Extended JSON.
+        """
         document = self.to_document()
-        keys = [list(key) for key in document.pop("key").items()]
-        return {"name": document.pop("name"), "keys": keys, "options": to_json(document)}
+        return {"name": document.pop("name"), "keys": document.pop("key"), **to_json(document)}
 
     def __str__(self) -> str:
         keys = ", ".join(f"{field}: {direction}" for field, direction in _spelt_out(self))

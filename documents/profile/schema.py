@@ -10,7 +10,7 @@ from documents.profile.summary import Choice
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-Mode: TypeAlias = Literal["evolve", "freeze", "quarantine", "discard"]
+Mode: TypeAlias = Literal["evolve", "freeze", "quarantine"]
 Schema: TypeAlias = dict[str, Any]
 
 _OBJECTID: Final = "^[0-9a-fA-F]{24}$"
@@ -36,6 +36,8 @@ _IN_JSON: Final[Mapping[str, Schema]] = {
 }
 """What each type is in plain JSON; where JSON has no form for it, an object of Extended JSON."""
 
+_CONTRACT_NAMES: Final = {kinds.INT: kinds.LONG, kinds.SCOPED_CODE: kinds.CODE}
+_ID: Final = "_id"
 _WRAPPED_WHEN_ODD: Final = frozenset({kinds.DOUBLE, kinds.DATE})
 _TEXT_FORMATS: Final = tuple(name for name in FORMATS if name not in {"objectid", "decimal"})
 
@@ -65,18 +67,27 @@ def to_mongo_schema(report: Report, *, enums: bool = False) -> Schema:
     Source:
         MongoDB manual, $jsonSchema.
     """
-    return _mongo_schema(report.root, enums=enums)
+    return {"description": " ".join(report.notes), **_mongo_schema(report.root, enums=enums)}
 
 
 def to_contract(report: Report, mode: Mode = "evolve", *, enums: bool = False) -> dict[str, Any]:
     """Return a contract that every document seen fulfils.
+
+    It names the fields, their BSON types, and those that every object had. Integers are longs, since clients do not
+    choose their size. Of the `_id` it says nothing, as a collection has a type for its ids anyway. Nor does it ask for
+    formats that all strings happened to have.
 
     Args:
         report: Of some documents.
         mode: What is done with a new field, another type, or a missing field.
         enums: Whether to list the values of fields that had few.
     """
-    return {"fields": mode, "types": mode, "required": mode, "schema": to_json_schema(report, enums=enums)}
+    schema = _mongo_schema(report.root, enums=enums, rename=_in_contract)
+    schema.get("properties", {}).pop(_ID, None)
+    required = [name for name in schema.pop("required", ()) if name != _ID]
+    described = {"$schema": DIALECT, "description": " ".join(report.notes)}
+    whole = {**described, **schema, "bsonType": kinds.OBJECT, **({"required": required} if required else {})}
+    return {"schema": whole, "fields": mode, "types": mode, "required": mode}
 
 
 def _json_schema(field: Field, *, enums: bool) -> Schema:
@@ -133,15 +144,23 @@ def _inside(field: Field, schema_of: Callable[[Field], Schema], *, is_mongo: boo
     return schema
 
 
-def _mongo_schema(field: Field, *, enums: bool) -> Schema:
+def _in_mongo(kind: str) -> str:
+    return kinds.BINARY if kind == kinds.UUID else kind
+
+
+def _in_contract(kind: str) -> str:
+    return _CONTRACT_NAMES.get(kind, kind)
+
+
+def _mongo_schema(field: Field, *, enums: bool, rename: Callable[[str], str] = _in_mongo) -> Schema:
     if not field.types or kinds.UNKNOWN in field.types:
         return {}
-    types = sorted({kinds.BINARY if kind == kinds.UUID else kind for kind in field.types})
+    types = sorted(set(map(rename, field.types)))
     schema: Schema = {"bsonType": _one_or_all(types)}
     if kinds.OBJECT in types:
-        schema |= _inside(field, lambda inner: _mongo_schema(inner, enums=enums), is_mongo=True)
+        schema |= _inside(field, lambda inner: _mongo_schema(inner, enums=enums, rename=rename), is_mongo=True)
     if kinds.ARRAY in types and field.items is not None:
-        schema["items"] = _mongo_schema(field.items, enums=enums)
+        schema["items"] = _mongo_schema(field.items, enums=enums, rename=rename)
     if enums and field.enum:
         schema["enum"] = _listed(field.enum, field)
     return schema

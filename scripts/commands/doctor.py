@@ -1,6 +1,5 @@
 """`sheaf doctor`: look at everything a working installation needs, and say what is found."""
 
-import asyncio
 import platform
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from documents.models.discovery import ModelError
 from documents.settings import Environment, Settings
 from scripts.console import RESULTS, announce, print_json
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
+from scripts.running import run
 
 Verdict: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -47,7 +47,7 @@ def doctor(
     Exits with 0 when all is well or there are only warnings, with 1 when something would not work.
     """
     settings = settings_of(data_dir, mongodb_uri, database, environment=Environment.PRODUCTION)
-    findings = asyncio.run(_examine(settings, as_json=as_json))
+    findings = run(_examine(settings, as_json=as_json))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     if any(finding.verdict == "error" for finding in findings):

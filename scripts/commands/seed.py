@@ -1,6 +1,5 @@
 """`sheaf seed`: put the seeds of scripts/seeds into the collections, or documents that are made up."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from documents.settings import Environment, Settings
 from scripts.console import MESSAGES, RESULTS, print_json
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.production import Yes, require_yes
+from scripts.running import run
 
 SEEDS: Final = Path(__file__).parent.parent / "seeds"
 
@@ -74,9 +74,9 @@ def seed(  # noqa: PLR0913  # each is a flag
         require_yes(settings, yes=yes)
     report: SeedReport | GeneratedReport
     if generated:
-        report = asyncio.run(_generate(settings, counts, random_seed, dry_run=dry_run))
+        report = run(_generate(settings, counts, random_seed, dry_run=dry_run))
     else:
-        report = asyncio.run(_seed(settings, folder or SEEDS, dry_run=dry_run))
+        report = run(_seed(settings, folder or SEEDS, dry_run=dry_run))
     if as_json:
         print_json(report.to_dict())
     elif isinstance(report, SeedReport):

@@ -1,6 +1,5 @@
 """`sheaf serve`: make everything ready, then serve."""
 
-import asyncio
 import os
 import signal
 import socket
@@ -21,7 +20,8 @@ from documents.lifecycle import open_store
 from documents.settings import PREFIX, Environment, Settings, SettingsError
 from scripts.commands.seed import seed_once
 from scripts.console import MESSAGES, announce
-from scripts.options import Database, DataDir, MongodbUri, settings_of
+from scripts.options import MIGRATIONS, Database, DataDir, MongodbUri, settings_of
+from scripts.running import run
 
 
 class Server(StrEnum):
@@ -88,7 +88,7 @@ def serve(  # noqa: PLR0913  # each is a flag
     MESSAGES.print(f"[bold]Sheaf {version('sheaf')}[/bold]")
     # This lease outlives every process that serves, so MongoDB runs from the first announcement to the end.
     with _unwinding_on_sigterm(), _lease(settings):
-        asyncio.run(_prepare(settings))
+        run(_prepare(settings))
         _hand_over(settings)
         SERVERS[server](settings, on_listening=lambda: _show_addresses(settings))
     announce("Stopped.")
@@ -138,7 +138,7 @@ def _lease(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]"
 
 
 async def _prepare(settings: Settings) -> None:
-    async with open_store(settings) as store:
+    async with open_store(settings, migrations=MIGRATIONS) as store:
         if settings.environment is Environment.DEVELOPMENT and not settings.read_only:
             await seed_once(store)
 

@@ -66,6 +66,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("limit=0", "invalid-parameter", "?limit"),
     ("limit=1001", "invalid-parameter", "?limit"),
     ("limit=ten", "invalid-parameter", "?limit"),
+    ("limit=--5", "invalid-parameter", "?limit"),
     ("limit=1&limit=2", "invalid-parameter", "?limit"),
     ("sort=a,a", "invalid-parameter", "?sort"),
     ("sort=$natural", "invalid-parameter", "?sort"),

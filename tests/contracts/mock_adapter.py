@@ -14,7 +14,7 @@ import bson
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
-from pymongo import ReplaceOne
+from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from documents.codec.plain import CODEC_OPTIONS
@@ -154,8 +154,15 @@ class MockCollection:
     async def delete_many(self, wanted: object, **_: object) -> Any:
         return await self._collection.delete_many(_plain(wanted))
 
-    async def bulk_write(self, requests: Iterable[ReplaceOne[Any]], **_: object) -> Any:
-        return [await self.replace_one(request._filter, request._doc) for request in requests]  # pyright: ignore[reportPrivateUsage]  # PyMongo has no other name for them
+    async def bulk_write(self, requests: Iterable[ReplaceOne[Any] | UpdateOne], **_: object) -> Any:
+        return [await self._write(request) for request in requests]
+
+    async def _write(self, request: ReplaceOne[Any] | UpdateOne) -> Any:
+        write = self.replace_one if isinstance(request, ReplaceOne) else self.update_one
+        return await write(request._filter, request._doc, upsert=bool(request._upsert))  # pyright: ignore[reportPrivateUsage]  # PyMongo has no other name for them
+
+    async def create_indexes(self, indexes: Iterable[IndexModel]) -> Any:
+        return [await self._collection.create_index(list(index.document["key"].items())) for index in indexes]
 
     async def count_documents(self, wanted: object, **options: Any) -> int:
         return await self._collection.count_documents(_plain(wanted), **_known(options, "limit"))

@@ -86,13 +86,6 @@ def test_operation_declares_its_problems(operation: Operation) -> None:
 
 def test_each_problem_is_declared_somewhere() -> None:
     declared = {kind for operation in OPERATIONS for kind in operation.errors}
-    # Of a method that is not there no operation can tell; a fault of the server's own is never meant; and indexes
-    # are made by commands.
-    elsewhere = {
-        MethodNotAllowedError,
-        InternalError,
-        errors.InvalidIndexError,
-        errors.IndexConflictError,
-        errors.DuplicateValuesError,
-    }
+    # Of a method that is not there no operation can tell; a fault of the server's own is never meant.
+    elsewhere = {MethodNotAllowedError, InternalError}
     assert set(LEAVES) - declared == elsewhere

@@ -142,7 +142,20 @@ def test_the_transaction_took_stock_and_wrote_the_sale(answers: Mapping[str, str
     assert (sale["sku"], sale["pieces"]) == ("TEA-1", 1)
 
 
-@pytest.mark.parametrize("name", ["api.md", "json-and-bson.md", "operations.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api.md",
+        "json-and-bson.md",
+        "operations.md",
+        "indexes.md",
+        "export.md",
+        "contracts.md",
+        "migrations.md",
+        "seeds.md",
+        "schema.md",
+    ],
+)
 def test_the_guide_shows_what_happens(name: str, folder: Path, server: Server) -> None:
     run_guide(name, folder, server)
 

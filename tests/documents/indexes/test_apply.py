@@ -228,6 +228,13 @@ async def test_drop(collection: Collection) -> None:
     assert set(await collection.index_information()) == {"_id_", "a_1"}
 
 
+async def test_hide_and_unhide(collection: Collection) -> None:
+    await apply(collection, IndexModel([("b", 1)]))
+    for permissions, hidden in ((Permissions(hide=["b_1"]), True), (Permissions(unhide=["b_1"]), False)):
+        await apply(collection, permissions=permissions)
+        assert (await collection.index_information())["b_1"].get("hidden", False) is hidden
+
+
 async def test_a_missing_collection_has_no_indexes(collection: Collection) -> None:
     assert await read_indexes(collection) == []
     assert (await plan(collection)).is_empty
@@ -356,7 +363,9 @@ async def test_dropping_what_is_gone(collection: Collection) -> None:
 
 
 async def test_an_unreachable_server() -> None:
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://127.0.0.1:9", serverSelectionTimeoutMS=50)
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        "mongodb://%2Fnowhere%2Fmongod.sock", serverSelectionTimeoutMS=50
+    )
     with pytest.raises(StoreError):
         await read_indexes(client["x"]["y"])
     await client.close()

@@ -13,9 +13,10 @@ from pymongo import IndexModel
 
 from documents.errors import InvalidIndexError
 from documents.indexes.actual import parse_actual
-from documents.indexes.changes import Action, IndexPlan, Permissions
+from documents.indexes.changes import Action, IndexPlan, Permission, Permissions
 from documents.indexes.declared import declared_indexes, parse_declared
 from documents.indexes.equality import freeze, freeze_filter
+from documents.indexes.names import find_unknown
 from documents.indexes.plan import plan_indexes
 from documents.indexes.spec import IndexSpec, fill_collation, parse_index
 from documents.models.discovery import discover_models
@@ -87,6 +88,47 @@ def test_drop_only_what_is_told() -> None:
     assert actions(plan) == [("extra", "a_1"), ("drop", "b_1")]
     declared_stays = plan_indexes(declare(A), actual, permissions=Permissions(drop={"a_1"}))
     assert actions(declared_stays) == [("keep", "a_1"), ("extra", "b_1")]
+
+
+def test_hide_and_unhide_what_is_not_declared() -> None:
+    actual = have({"key": {"a": 1}, "name": "a_1"}, {"key": {"b": 1}, "name": "b_1", "hidden": True})
+    both = Permissions(hide={"a_1", "b_1"}), Permissions(unhide={"a_1", "b_1"})
+    assert [actions(plan_indexes([], actual, permissions=each)) for each in both] == [
+        [("hide", "a_1"), ("extra", "b_1")],
+        [("extra", "a_1"), ("unhide", "b_1")],
+    ]
+    assert actions(plan_indexes(declare(A), actual, permissions=both[0]))[0] == ("keep", "a_1")
+
+
+def test_what_an_interrupted_rebuild_has_left_goes_when_it_is_named_again() -> None:
+    declared = declare(IndexModel([("a", 1)], sparse=True))
+    actual = have({"key": {"a": 1}, "name": "a_1"}, {"key": {"a": 1}, "name": "a_1_2", "sparse": True})
+    assert actions(plan_indexes(declared, actual)) == [("keep", "a_1_2"), ("extra", "a_1")]
+    named = plan_indexes(declared, actual, permissions=Permissions(rebuild={"a_1"}))
+    assert actions(named) == [("keep", "a_1_2"), ("drop", "a_1")]
+    other = have({"key": {"z": 1}, "name": "z_1"})
+    assert actions(plan_indexes([], other, permissions=Permissions(rebuild={"z_1"}))) == [("extra", "z_1")]
+
+
+def test_what_is_blocked_says_what_it_needs() -> None:
+    actual = have({"key": {"a": 1}, "name": "a_1", "expireAfterSeconds": 9})
+    (change,) = plan_indexes(declare(IndexModel([("a", 1)], sparse=True, expireAfterSeconds=5)), actual).changes
+    assert change.needs == (Permission.REBUILD, Permission.SHORTEN_TTL)
+    (change,) = plan_indexes(declare(IndexModel([("a", 1)], expireAfterSeconds=5)), actual).changes
+    assert change.needs == (Permission.SHORTEN_TTL,)
+
+
+def test_unknown_names_are_found() -> None:
+    actual = have({"key": {"a": 1}, "name": "mine"}, {"key": {"b": 1}, "name": "b_1"})
+    permissions = Permissions(drop=["b_1", "mine", "x"], rebuild=["mine", "a_1", "y"], hide=["z"])
+    found = find_unknown(plan_indexes(declare(A), actual, permissions=permissions), permissions)
+    assert [(fault.pointer, fault.code) for fault in found] == [
+        ("/drop/1", "declared-index"),
+        ("/drop/2", "unknown-index"),
+        ("/rebuild/2", "unknown-index"),
+        ("/hide/0", "unknown-index"),
+    ]
+    assert "There are: a_1, b_1, mine." in found[2].detail
 
 
 def test_ignored_names_are_not_reported() -> None:
@@ -286,11 +328,11 @@ def test_plans_are_json_and_frozen() -> None:
     plan = plan_indexes(declared, have({"key": {"c": 1}, "name": "c"}, {"key": {"x": 1}, "name": "x"}))
     whole = orjson.loads(orjson.dumps(plan.to_dict()))
     assert whole["is_empty"] is False
-    assert whole["changes"][0]["declared"]["options"]["partialFilterExpression"] == {
+    assert whole["changes"][0]["declared"]["partialFilterExpression"] == {
         "at": {"$gt": {"$date": "2026-01-01T00:00:00Z"}},
         "price": {"$gt": {"$numberDecimal": "1.5"}},
     }
-    assert whole["changes"][1]["declared"]["keys"] == [["t", 1], ["m", "text"], ["n", "text"]]
+    assert whole["changes"][1]["declared"]["keys"] == {"t": 1, "m": "text", "n": "text"}
     assert whole["changes"][2]["differences"] == [{"option": "unique", "declared": True, "actual": None}]
     with pytest.raises(FrozenInstanceError):
         plan.changes[0].note = "changed"  # pyright: ignore[reportAttributeAccessIssue]  # that is the point

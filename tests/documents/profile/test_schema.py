@@ -17,7 +17,7 @@ from documents.codec.plain import CODEC_OPTIONS, dump
 from documents.codec.stored import StoredDocument
 from documents.profile.accumulator import Profile
 from documents.profile.report import Report, read_profile
-from documents.profile.schema import to_contract, to_json_schema, to_mongo_schema
+from documents.profile.schema import DIALECT, to_contract, to_json_schema, to_mongo_schema
 from tests.documents.profile.messy import DOCUMENTS, EPOCH, ODDITIES, load
 
 
@@ -141,15 +141,22 @@ def test_required_is_what_all_have() -> None:
 
 def test_names_that_mean_others_are_left_out_for_mongodb() -> None:
     schema = to_mongo_schema(report_of([{"a.b": 1, "$c": 1, "": 1, "d": 1}]))
+    assert schema.pop("description").startswith("1 documents were looked at")
     assert schema == {"bsonType": "object", "properties": {"d": {"bsonType": "int"}}, "required": ["d"]}
 
 
 def test_a_contract_has_the_schema_and_the_modes() -> None:
-    report = report_of([{"a": 1}])
+    report = report_of([{"_id": 1, "a": 1}])
     contract = to_contract(report, "quarantine")
     assert contract == {
+        "schema": {
+            "$schema": DIALECT,
+            "description": " ".join(report.notes),
+            "bsonType": "object",
+            "properties": {"a": {"bsonType": "long"}},
+            "required": ["a"],
+        },
         "fields": "quarantine",
         "types": "quarantine",
         "required": "quarantine",
-        "schema": to_json_schema(report),
     }

@@ -1,0 +1,245 @@
+"""Export: every document that a query selects, from one snapshot, as the bytes of a file.
+
+Batches come raw from MongoDB, and the next one only once the last but one was taken: who takes slowly makes MongoDB
+wait, and memory stays within two batches. They are written in a thread, a slice at a time, so that others are served.
+
+All is read at one cluster time, also the columns of CSV, which take a pass of their own. MongoDB keeps a snapshot for
+`minSnapshotHistoryWindowInSeconds`, 300 unless it is told otherwise. What takes longer fails; it never goes on from
+another moment.
+
+Source:
+    MongoDB manual, Read Concern "snapshot"; driver specifications, Snapshot Reads.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+import orjson
+from bson.errors import BSONError
+
+from documents.access.policy import Policy
+from documents.codec.compressed import Compression
+from documents.codec.csv_writer import find_columns
+from documents.codec.formats import WriteOptions, make_writer
+from documents.codec.records import Format
+from documents.codec.stored import StoredBatch, split_batch
+from documents.codec.writers import CompressingWriter, Exported, Writer
+from documents.collections.operations import Find
+from documents.collections.plan import Planner
+from documents.collections.read import CountPlan
+from documents.collections.services import Services
+from documents.collections.snapshot import Query, Snapshot, open_snapshot
+from documents.database.deadline import Deadline
+from documents.errors import DeadlineExceededError, Fault, InvalidParameterError, QueryRefusedError
+from documents.query.filter import Filter
+from documents.query.projection import Projection
+from documents.query.sort import Sort
+
+MAX_COLUMNS: Final = 10_000
+"""Columns of a table. Documents with keys that are data have no end of them."""
+
+COUNT_SECONDS: Final = 2.0
+LINES: Final = frozenset({Format.NDJSON, Format.EJSON})
+"""Formats that can have a trailer."""
+
+TABLES: Final = frozenset({Format.CSV, Format.TSV})
+_AS_STORED: Final = frozenset({Format.EJSON, Format.BSON})
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Write documents as a file.
+
+    Args:
+        find: Which, in what order, and which fields of them. Without a sort they come as MongoDB finds them, which is
+            fastest. Of `limit`, documents at most, there is no largest; None is all. There are no pages.
+        form: Of the file.
+        compression: Of the whole file.
+        trailer: Add a last line `{"_sheaf":{"documents":N}}`, which says that the lines before it are all there are.
+        guard_formulas: CSV: keep spreadsheets from running strings as formulas.
+    """
+
+    find: Find
+    form: Format = Format.NDJSON
+    compression: Compression | None = None
+    trailer: bool = False
+    guard_formulas: bool = False
+
+
+class Piece(NamedTuple):
+    """Some bytes of the file, and how many documents have been written with them. Joined, pieces are the file."""
+
+    data: bytes
+    documents: int
+
+
+class TrailingWriter:
+    """Adds a line behind all documents that says how many there are.
+
+    Args:
+        writer: Writes lines.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._count = 0
+
+    def start(self) -> bytes:
+        """Return what comes before all documents."""
+        return self._writer.start()
+
+    def write(self, documents: Iterable[Exported]) -> bytes:
+        """Return some documents more."""
+        several = list(documents)
+        self._count += len(several)
+        return self._writer.write(several)
+
+    def end(self) -> bytes:
+        """Return what comes behind all documents, and the trailer."""
+        return self._writer.end() + orjson.dumps({"_sheaf": {"documents": self._count}}) + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """Read a collection as a file."""
+
+    services: Services
+    collection: str
+    filter: Filter
+    sort: Sort | None
+    projection: Projection
+    limit: int | None
+    operation: Export
+
+    async def estimate(self) -> int | None:
+        """Return about how many documents it will be; None where counting them takes too long."""
+        count = CountPlan(self.services, self.collection, self.filter, "estimated" if self.filter.is_empty else "exact")
+        try:
+            found = (await count.run(Deadline(COUNT_SECONDS))).count
+        except DeadlineExceededError:
+            return self.limit
+        return found if self.limit is None else min(found, self.limit)
+
+    async def run(self, *, seconds: float) -> AsyncGenerator[Piece]:
+        """Yield the file, piece by piece; the first piece is empty, and says that MongoDB has begun to answer.
+
+        Close it (`contextlib.aclosing`) where it is left before its end: it holds a session of MongoDB's.
+
+        Args:
+            seconds: Longest that MongoDB may take for one batch. Who takes the pieces may take any time.
+
+        Raises:
+            StoreError: MongoDB failed, now or in the middle. The pieces so far are not a whole file.
+        """
+        query = Query(
+            self.filter.to_mongo(),
+            self.projection.to_mongo(),
+            self.sort.to_mongo() if self.sort else None,
+            self.limit or 0,
+        )
+        opening = open_snapshot(self.services.connection, self.collection, query, seconds=seconds)
+        async with opening as snapshot, aclosing(self._write(snapshot)) as pieces:
+            began = time.perf_counter()
+            async for piece in pieces:
+                if began:
+                    self._note(time.perf_counter() - began)
+                    began = 0
+                    yield Piece(b"", 0)
+                yield piece
+
+    async def _write(self, snapshot: Snapshot) -> AsyncGenerator[Piece]:
+        columns: list[str] | None = None
+        if self.operation.form in TABLES:
+            columns = [*self._named_columns]
+            if not columns:
+                async with aclosing(self._find_columns(snapshot)) as finds:
+                    async for found in finds:
+                        columns = found
+                        yield Piece(b"", 0)
+        writer = self._make_writer(columns)
+        head, written = writer.start(), 0
+        async with aclosing(snapshot.slices()) as slices:
+            async for part in slices:
+                data, count = await asyncio.to_thread(_write_slice, writer, part, self.operation.form)
+                written += count
+                yield Piece(head + data, written)
+                head = b""
+        yield Piece(head + await asyncio.to_thread(writer.end), written)
+
+    async def _find_columns(self, snapshot: Snapshot) -> AsyncGenerator[list[str]]:
+        """Yield the columns that are known so far, in the order in which they come up."""
+        found: dict[str, None] = {}
+        async with aclosing(snapshot.slices()) as slices:
+            async for part in slices:
+                await asyncio.to_thread(_add_columns, found, part)
+                yield list(found)
+        yield list(found) or ["_id"]
+
+    def _note(self, seconds: float) -> None:
+        keys = self.sort.keys if self.sort else ()
+        self.services.shapes.note(self.collection, self.filter, keys, seconds=seconds)
+
+    @property
+    def _named_columns(self) -> tuple[str, ...]:
+        return () if self.projection.excludes else self.projection.fields
+
+    def _make_writer(self, columns: list[str] | None) -> Writer:
+        options = WriteOptions(columns=columns, guard_formulas=self.operation.guard_formulas)
+        writer = make_writer(self.operation.form, options)
+        if self.operation.trailer:
+            writer = TrailingWriter(writer)
+        return CompressingWriter(writer, self.operation.compression) if self.operation.compression else writer
+
+
+async def plan_export(planner: Planner, operation: Export, policy: Policy) -> ExportPlan:
+    """Plan an export: what a list would show under the same policy, without its pages.
+
+    Raises:
+        InvalidParameterError: The limit is below 1, a cursor is given, or the format has no trailer.
+    """
+    find = operation.find
+    if find.limit is not None and not 1 <= find.limit < 2**31:
+        raise _invalid(f"{find.place}limit", "out-of-range", "limit is from 1 to 2147483647.")
+    if find.cursor is not None:
+        raise _invalid(f"{find.place}cursor", "not-allowed", "An export has no pages, so it takes no cursor.")
+    if operation.trailer and operation.form not in LINES:
+        raise _invalid(f"{find.place}trailer", "not-allowed", "Only ndjson and ejson can have a trailer.")
+    found = await planner.find(replace(find, limit=None, count=None), policy)
+    sort = None if find.sort in (None, "") else found.sort
+    return ExportPlan(found.services, found.collection, found.filter, sort, found.projection, find.limit, operation)
+
+
+def _write_slice(writer: Writer, part: bytes, form: Format) -> tuple[bytes, int]:
+    try:
+        documents: list[Exported] = [*(split_batch(part) if form in _AS_STORED else _decoded(part).documents)]
+        return writer.write(documents), len(documents)
+    except BSONError as error:
+        raise _damaged() from error
+
+
+def _add_columns(columns: dict[str, None], part: bytes) -> None:
+    try:
+        columns.update(dict.fromkeys(find_columns(_decoded(part).documents)))
+    except BSONError as error:
+        raise _damaged() from error
+    if len(columns) > MAX_COLUMNS:
+        raise QueryRefusedError(
+            f"The documents have more than {MAX_COLUMNS} fields; name those that are to be columns."
+        )
+
+
+def _decoded(part: bytes) -> StoredBatch:
+    return StoredBatch(part, limit=sys.maxsize, size_bytes=sys.maxsize)
+
+
+def _damaged() -> QueryRefusedError:
+    return QueryRefusedError("A stored document is damaged, so the export ends before it.")
+
+
+def _invalid(pointer: str, code: str, detail: str) -> InvalidParameterError:
+    return InvalidParameterError(detail, [Fault(pointer, code, detail)])

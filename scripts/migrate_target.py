@@ -1,0 +1,111 @@
+"""What the subcommands of `sheaf migrate` have in common: a connection, the lock, and how they end."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+import typer
+
+from documents.database.connection import Connection
+from documents.lifecycle import open_connection
+from documents.migrations.errors import InvalidRevisionError
+from documents.migrations.events import MigrationEvent
+from documents.migrations.graph import RevisionGraph
+from documents.migrations.lock import MigrationLock, hold_lock, read_holder
+from documents.migrations.revisions import load_revisions
+from documents.migrations.throttle import Throttle
+from documents.settings import Settings
+from scripts.console import MESSAGES, announce, print_json
+from scripts.migrate_progress import MigrationProgress
+from scripts.options import MIGRATIONS, settings_of
+from scripts.running import run as run_work
+
+INTERRUPTED: Final = 130
+
+T = TypeVar("T")
+
+Work: TypeAlias = Callable[[Connection, RevisionGraph], Awaitable[T]]
+Run: TypeAlias = Callable[[Connection, RevisionGraph, MigrationLock], AsyncGenerator[MigrationEvent]]
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationTarget:
+    """What a command is about: the database, the revisions, and for whom it prints."""
+
+    settings: Settings
+    graph: RevisionGraph
+    as_json: bool
+
+    def run(self, work: Work[T]) -> T:
+        """Return what `work` gives. SIGTERM ends it as Ctrl-C does, so that the lock is given back."""
+        try:
+            return run_work(self._open(work))
+        except KeyboardInterrupt:
+            MESSAGES.print("Interrupted. What was done stays done. To go on: [bold]sheaf migrate resume[/bold]")
+            raise typer.Exit(INTERRUPTED) from None
+
+    async def _open(self, work: Work[T]) -> T:
+        async with open_connection(self.settings) as connection:
+            return await work(connection, self.graph)
+
+    def migrate(self, purpose: str, run: Run, *, wait: float) -> None:
+        """Run revisions under the lock, and show what happens."""
+
+        async def work(connection: Connection, graph: RevisionGraph) -> None:
+            if wait:
+                await _tell_holder(connection)
+            holding = hold_lock(connection.database, purpose=purpose, wait=timedelta(seconds=wait))
+            with progress:
+                async with holding as lock, aclosing(run(connection, graph, lock)) as events:
+                    async for event in events:
+                        progress.show(event)
+
+        progress = MigrationProgress(is_silent=self.as_json)
+        try:
+            self.run(work)
+        finally:
+            if self.as_json:
+                print_json([event.to_dict() for event in progress.finished])
+        if not progress.seen and not self.as_json:
+            MESSAGES.print("Nothing to do.")
+
+    def record(self, purpose: str, work: Callable[[Connection, MigrationLock], Awaitable[T]], *, wait: float) -> T:
+        """Change records under the lock."""
+
+        async def locked(connection: Connection, _: RevisionGraph) -> T:
+            async with hold_lock(connection.database, purpose=purpose, wait=timedelta(seconds=wait)) as lock:
+                return await work(connection, lock)
+
+        return self.run(locked)
+
+
+async def _tell_holder(connection: Connection) -> None:
+    """Say whom there is to wait for, if anybody."""
+    holder = await read_holder(connection.database)
+    if holder is not None:
+        announce(f"Waiting for process {holder.pid} on {holder.host}: {holder.purpose}.")
+
+
+def target_of(
+    folder: Path | None, data_dir: Path | None, mongodb_uri: str | None, database: str | None, *, as_json: bool = False
+) -> MigrationTarget:
+    """Return what the flags of a command name; without a folder, no revisions."""
+    settings = settings_of(data_dir, mongodb_uri, database)
+    if folder is None:
+        return MigrationTarget(settings, RevisionGraph(), as_json)
+    return MigrationTarget(settings, load_folder(folder), as_json)
+
+
+def load_folder(folder: Path) -> RevisionGraph:
+    """Return the revisions of a folder, which has to be there if somebody named it."""
+    if folder != MIGRATIONS and not folder.is_dir():
+        raise InvalidRevisionError(folder, "there is no such folder.")
+    return load_revisions(folder)
+
+
+def throttle_of(rate: float | None, max_lag: float | None) -> Throttle:
+    """Return the throttle that the flags of a command ask for."""
+    return Throttle(rate=rate, max_lag=None if max_lag is None else timedelta(seconds=max_lag))

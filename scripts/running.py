@@ -1,0 +1,35 @@
+"""Runs what a command awaits. SIGTERM ends it as Ctrl-C does, so that what is held is given back."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import typer
+
+TERMINATED: Final = 143
+"""The exit code of a command that SIGTERM ended in good order."""
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` gives.
+
+    Raises:
+        typer.Exit: SIGTERM came; `work` was cancelled, and has cleaned up.
+    """
+    try:
+        return asyncio.run(_until_terminated(work))
+    except asyncio.CancelledError:
+        raise typer.Exit(TERMINATED) from None
+
+
+async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.current_task()
+    if task is not None and threading.current_thread() is threading.main_thread():  # which alone hears signals
+        with suppress(NotImplementedError):  # of Windows, where there is no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work

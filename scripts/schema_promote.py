@@ -1,0 +1,162 @@
+"""Promotion: from a profile to a file with a model, checked against the documents before it is written."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, cast
+
+from rich.markup import escape
+
+import documents.models
+from documents.errors import Fault, InvalidParameterError
+from documents.models.discovery import ModelError
+from documents.profile.names import OF_DOCUMENTS, class_name, field_name
+from documents.profile.promote import render_model
+from documents.settings import Settings
+from scripts.console import MESSAGES, RESULTS
+from scripts.schema_source import Scope, Seen, draw_progress
+
+MOST: Final = 100_000
+"""Documents up to which all are looked at, unless a flag says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What becomes of a collection.
+
+    Args:
+        collection: Its name.
+        model: The name of the class.
+        file: Where the model is, or would be.
+        is_written: Whether it is there.
+        seen: What it was written down from.
+        checked: What the documents are like under it: `checked`, `misfits`, `first`.
+    """
+
+    collection: str
+    model: str
+    file: Path
+    is_written: bool
+    seen: Seen
+    checked: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "collection": self.collection,
+            "model": self.model,
+            "file": str(self.file),
+            "written": self.is_written,
+            "notes": list(self.seen.report.notes),
+            **self.checked,
+        }
+
+
+def choose_name(collection: str) -> str:
+    """Return a name for the model of a collection: its own in the singular, in CapWords."""
+    return class_name(collection, (), owner="", is_item=True)
+
+
+def choose_file(model: str) -> Path:
+    """Return the file in `documents/models` that a model of this name goes to."""
+    folder = Path(next(iter(documents.models.__path__)))
+    return folder / f"{field_name(model, (), OF_DOCUMENTS)}.py"
+
+
+def refuse_overwriting(file: Path, collection: str, *, force: bool) -> None:
+    """Return when a model may be written to a file.
+
+    Raises:
+        InvalidParameterError: It is there, and nobody said that it may be overwritten, or it is no model of this
+            collection at all.
+    """
+    if not file.exists():
+        return
+    is_its = f'name = "{collection}"' in file.read_text("utf-8")
+    if force and is_its:
+        return
+    how = "Add --force to overwrite it." if is_its else "It is no model of this collection; choose another --output."
+    detail = f"{file} is there already. {how}"
+    raise InvalidParameterError(detail, [Fault("", "invalid", detail)])
+
+
+def render(seen: Seen, model: str) -> str:
+    """Return the source of a model.
+
+    Raises:
+        InvalidParameterError: There is nothing to write down, or the name cannot be used.
+    """
+    try:
+        if not seen.report.documents:
+            raise ValueError(f"{seen.name} has no documents that a model could be written down from.")  # noqa: TRY301  # told like the others
+        return render_model(seen.report, name=model, collection=seen.name)
+    except ValueError as error:
+        raise InvalidParameterError(str(error), [Fault("", "invalid", str(error))]) from error
+
+
+async def check(source: str, collection: str, output: Path, settings: Settings, scope: Scope) -> Mapping[str, Any]:
+    """Load a model in a new process, and return what it finds the documents to be like.
+
+    Raises:
+        ModelError: It does not load, another file declares the collection, or the documents cannot be read.
+    """
+    with TemporaryDirectory(prefix="sheaf-promote-") as folder:
+        file = Path(folder, output.name if output.suffix == ".py" else f"{output.name}.py")
+        file.write_text(source, "utf-8")  # noqa: ASYNC240  # a small file, and nothing else is under way
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "scripts.model_check", str(file), collection, str(output)),
+            env=_environment(settings),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            with draw_progress(is_silent=scope.is_silent) as bars:
+                task = bars.add_task(f"Validating {collection}", total=None)
+                async for line in cast("asyncio.StreamReader", process.stdout):
+                    said: dict[str, Any] = json.loads(line)
+                    if "error" in said:
+                        raise ModelError(said["error"])
+                    if "result" in said:
+                        return said["result"]
+                    bars.update(task, completed=said["done"], total=said["total"])
+        finally:
+            if process.returncode is None and process.stdout is not None and not process.stdout.at_eof():
+                await process.communicate()
+            await process.wait()
+    raise ModelError(f"The model could not be checked: the process that loads it ended with {process.returncode}.")
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    uri = "" if settings.mongodb_uri is None else settings.mongodb_uri.get_secret_value()
+    return {
+        **os.environ,
+        "SHEAF_DATA_DIR": str(settings.data_dir),
+        "SHEAF_DATABASE": settings.database,
+        "SHEAF_MONGODB_URI": uri,
+    }
+
+
+def show_promotion(promotion: Promotion, source: str, *, check_only: bool) -> None:
+    """Say what was found, and what comes next."""
+    if check_only:
+        RESULTS.print(source, markup=False, soft_wrap=True, end="")
+    MESSAGES.print(escape(promotion.seen.report.notes[0]), style="dim", soft_wrap=True)
+    checked, misfits = promotion.checked["checked"], promotion.checked["misfits"]
+    MESSAGES.print(
+        f"All {checked:,} documents fit {promotion.model}."
+        if not misfits
+        else f"[yellow]{misfits:,} of {checked:,} documents do not fit {promotion.model}.[/yellow] The first of them:"
+    )
+    for misfit in promotion.checked["first"]:
+        faults = "; ".join(f"{fault['pointer'] or '(whole)'}: {fault['detail']}" for fault in misfit["faults"])
+        MESSAGES.print(f"  {escape(json.dumps(misfit['_id'], ensure_ascii=False))}: {escape(faults)}", soft_wrap=True)
+    if promotion.is_written:
+        name = escape(promotion.collection)
+        MESSAGES.print(f"Written to {escape(str(promotion.file))}.", soft_wrap=True)
+        MESSAGES.print(f"Start the server again, and {name} is declared. No document was moved or changed.")
+    else:
+        MESSAGES.print(f"Nothing was written. It would be {escape(str(promotion.file))}.", soft_wrap=True)

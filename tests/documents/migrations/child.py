@@ -1,0 +1,50 @@
+"""A process that backfills, for tests that kill it.
+
+It says how far it is, a line for each batch, and waits each time for a line in return; at its end it says what memory
+it took.
+"""
+
+import asyncio
+import resource
+import sys
+from datetime import timedelta
+
+from documents.database.connection import Connection
+from documents.migrations.backfill import run_backfill
+from documents.migrations.compile import compile_operation
+from documents.migrations.errors import LockLostError
+from documents.migrations.lock import hold_lock
+from documents.migrations.operations import UpdateDocuments
+
+NAME = "things"
+KEY = "killed"
+LOST = 3
+COUNT = UpdateDocuments(NAME, {}, {"$inc": {"times": 1}})
+"""Must not be done twice."""
+
+
+async def backfill(uri: str, database: str, seconds: float) -> None:
+    """Backfill until it is done, holding the lock for so long at a time."""
+    connection = Connection(uri, database=database, max_pool_size=5)
+    change = compile_operation(COUNT)
+    try:
+        async with hold_lock(connection.database, purpose="test", ttl=timedelta(seconds=seconds)) as lock:
+            async for progress in run_backfill(connection, change, key=KEY, lock=lock, batch_size=100):
+                _say(f"done {progress.done}")
+                await asyncio.to_thread(sys.stdin.readline)
+    finally:
+        await connection.close()
+    _say(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(backfill(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    except LockLostError as error:
+        _say(f"lost {error}")
+        sys.exit(LOST)
