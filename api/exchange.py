@@ -12,12 +12,16 @@ from api.preferences import Preferences, parse_preferences
 from api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
 from documents.access.policy import Policy
 from documents.database.deadline import Deadline, Running
-from documents.errors import Fault, InvalidParameterError
+from documents.errors import Fault, InvalidParameterError, UnavailableError
 from documents.lifecycle import Store
 
 T = TypeVar("T")
 P = TypeVar("P")
 MAX_PARAMETERS: Final = 200
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+READING: Final = (":query", ":count", ":aggregate")
+"""What POST only asks for."""
 
 
 class Exchange(Request):
@@ -129,8 +133,18 @@ class Exchange(Request):
             NotAcceptableError: Nothing is done whose answer the client could not read.
         """
         _ = self.accepts
-        with Running(self.deadline, writes=False):
-            return await planning(operation, self.policy)
+        try:
+            with Running(self.deadline, writes=False):
+                return await planning(operation, self.policy)
+        except UnavailableError as error:
+            if not self.only_reads:
+                error.outcome = "not-applied"
+            raise
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether the request can change nothing, whatever becomes of it."""
+        return self.method in SAFE_METHODS or (self.method == "POST" and self.scope["path"].endswith(READING))
 
 
 def _too_large(limit: int) -> BodyTooLargeError:

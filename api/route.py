@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from uuid import uuid4
 
 from fastapi.routing import APIRoute
@@ -24,10 +24,6 @@ from documents.errors import DeadlineExceededError, StoreError
 from documents.types import COLLECTION_NAME
 
 Endpoint: TypeAlias = Callable[[Exchange], Awaitable[Response]]
-
-SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-READING: Final = (":query", ":count", ":aggregate")
-"""What POST only asks for."""
 
 _log = logging.getLogger("sheaf")
 
@@ -75,7 +71,7 @@ async def serve(exchange: Exchange, endpoint: Endpoint) -> Response | None:
     except asyncio.CancelledError:
         if not guard.claims(asyncio.current_task()):
             raise
-        return _cut_short(guard, exchange.scope)
+        return _cut_short(guard, exchange)
     except Exception:  # noqa: BLE001  # logged with its traceback; the client learns only where to look
         return respond(unexpected(exchange.scope))
     finally:
@@ -89,15 +85,10 @@ def unexpected(scope: Scope) -> InternalError:
     return InternalError(f"The server failed. Its log has the reason, under {reference}.")
 
 
-def _cut_short(guard: Guard, scope: Scope) -> Response | None:
+def _cut_short(guard: Guard, exchange: Exchange) -> Response | None:
     if guard.ending is Ending.GONE:
         return None
     if guard.ending is Ending.UNSENT:
         return respond(RequestTimeoutError("The body did not arrive in time.", {"Connection": "close"}))
-    return respond(_late(scope))
-
-
-def _late(scope: Scope) -> DeadlineExceededError:
-    only_reads = scope["method"] in SAFE_METHODS or (scope["method"] == "POST" and scope["path"].endswith(READING))
-    outcome: Any = None if only_reads else "unknown"
-    return DeadlineExceededError("The request took longer than it may.", outcome)
+    outcome = None if exchange.only_reads else "unknown"
+    return respond(DeadlineExceededError("The request took longer than it may.", outcome))

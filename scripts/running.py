@@ -1,4 +1,7 @@
-"""Runs what a command awaits. SIGTERM ends it as Ctrl-C does, so that what is held is given back."""
+"""Runs what a command awaits. SIGTERM ends it as Ctrl-C does, so that what is held is given back.
+
+`sheaf serve` does without: it has a handler of its own, which the one of an event loop would take away.
+"""
 
 import asyncio
 import signal

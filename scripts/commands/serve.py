@@ -1,5 +1,6 @@
 """`sheaf serve`: make everything ready, then serve."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -21,7 +22,6 @@ from documents.settings import PREFIX, Environment, Settings, SettingsError
 from scripts.commands.seed import seed_once
 from scripts.console import MESSAGES, announce
 from scripts.options import MIGRATIONS, Database, DataDir, MongodbUri, settings_of
-from scripts.running import run
 
 
 class Server(StrEnum):
@@ -88,7 +88,7 @@ def serve(  # noqa: PLR0913  # each is a flag
     MESSAGES.print(f"[bold]Sheaf {version('sheaf')}[/bold]")
     # This lease outlives every process that serves, so MongoDB runs from the first announcement to the end.
     with _unwinding_on_sigterm(), _lease(settings):
-        run(_prepare(settings))
+        asyncio.run(_prepare(settings))
         _hand_over(settings)
         SERVERS[server](settings, on_listening=lambda: _show_addresses(settings))
     announce("Stopped.")

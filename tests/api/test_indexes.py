@@ -191,7 +191,7 @@ class TestPut:
         assert "secret" not in str(problem)
         assert (await client.get(f"/v1/{collection}:indexes")).json()["actual"] == []
 
-    @pytest.mark.parametrize(("body", "pointers"), REFUSED, ids=str)
+    @pytest.mark.parametrize(("body", "pointers"), REFUSED)
     async def test_refuses(self, client: Client, collection: str, body: Any, pointers: set[str] | None) -> None:
         response = await client.put(
             f"/v1/{collection}:indexes",

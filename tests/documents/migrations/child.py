@@ -5,9 +5,9 @@ it took.
 """
 
 import asyncio
-import resource
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 from documents.database.connection import Connection
 from documents.migrations.backfill import run_backfill
@@ -34,7 +34,13 @@ async def backfill(uri: str, database: str, seconds: float) -> None:
                 await asyncio.to_thread(sys.stdin.readline)
     finally:
         await connection.close()
-    _say(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
+    _say(f"peak {_peak_kb()}")
+
+
+def _peak_kb() -> int:
+    """Return the most memory that this program had. What `getrusage` says may be of the process that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def _say(line: str) -> None:
