@@ -236,11 +236,11 @@ async def test_a_capped_collection_has_no_snapshot(store: Store, collection: str
         await exported(store, Find(collection))
 
 
-async def open_cursors(store: Store) -> int:
-    """Return how many cursors of exports the server holds open."""
+async def open_cursors(store: Store, collection: str) -> int:
+    """Return how many cursors of exports of a collection the server holds open."""
     pipeline: list[Document] = [
         {"$currentOp": {"idleCursors": True, "allUsers": True}},
-        {"$match": {"cursor.originatingCommand.batchSize": 17}},
+        {"$match": {"ns": f"{store.settings.database}.{collection}", "cursor.originatingCommand.batchSize": 17}},
     ]
     async with await store.connection.client.admin.aggregate(pipeline) as found:
         return len(await found.to_list())
@@ -255,8 +255,8 @@ async def test_what_is_left_early_is_given_up(
     async with aclosing(plan.run(seconds=SECONDS)) as pieces:
         await anext(pieces)
         await anext(pieces)
-        assert await open_cursors(store) == 1
-    assert await open_cursors(store) == 0
+        assert await open_cursors(store, many) == 1
+    assert await open_cursors(store, many) == 0
 
 
 async def test_what_is_cancelled_is_given_up(store: Store, many: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +275,7 @@ async def test_what_is_cancelled_is_given_up(store: Store, many: str, monkeypatc
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
-    assert await open_cursors(store) == 0
+    assert await open_cursors(store, many) == 0
 
 
 async def test_who_takes_slowly_makes_mongodb_wait(store: Store, many: str, monkeypatch: pytest.MonkeyPatch) -> None:
