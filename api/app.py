@@ -21,6 +21,7 @@ from api.problems import BadRequestError, MethodNotAllowedError, NotFoundError, 
 from api.route import unexpected
 from api.routes import document_routes
 from documents.errors import StoreError
+from documents.ingest.runner import running_jobs
 from documents.lifecycle import open_store
 from documents.settings import Settings, load_settings
 
@@ -81,8 +82,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
-        async with open_store(configured) as store:
-            yield {"store": store, "draining": draining}
+        async with (
+            open_store(configured) as store,
+            running_jobs(store.ingestion, is_idle=configured.read_only) as runner,
+        ):
+            yield {"store": store, "runner": runner, "draining": draining}
 
     return Application(configured, draining, lifespan=lifespan)
 

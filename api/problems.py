@@ -113,12 +113,18 @@ PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     errors.CollectionNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Collection not found"),
     errors.ContractNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Contract not found"),
     errors.DocumentNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Document not found"),
+    errors.JobNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Job not found"),
+    errors.QuarantinedNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Not in quarantine"),
     errors.PreconditionFailedError: Problem(HTTPStatus.PRECONDITION_FAILED, "Precondition failed"),
     errors.UniqueViolationError: Problem(HTTPStatus.CONFLICT, "Unique violation"),
     errors.ContractConflictError: Problem(HTTPStatus.CONFLICT, "Contract conflict"),
     errors.PatchConflictError: Problem(HTTPStatus.CONFLICT, "Patch does not fit"),
     errors.MaxAffectedError: Problem(HTTPStatus.CONFLICT, "Too many documents affected"),
     errors.WriteConflictError: Problem(HTTPStatus.CONFLICT, "Write conflict"),
+    errors.JobConflictError: Problem(HTTPStatus.CONFLICT, "Job conflict"),
+    errors.JobFailedError: Problem(HTTPStatus.CONFLICT, "Job failed"),
+    errors.JobLostError: Problem(HTTPStatus.CONFLICT, "Job taken over"),
+    errors.UploadConflictError: Problem(HTTPStatus.CONFLICT, "Upload conflict"),
     errors.OperationFailedError: Problem(HTTPStatus.CONFLICT, "An operation failed"),
     errors.ForbiddenError: Problem(HTTPStatus.FORBIDDEN, "Forbidden"),
     errors.DatabaseUnavailableError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable"),
@@ -201,6 +207,8 @@ def _headers(error: StoreError) -> dict[str, str]:
             return error.headers
         case errors.PreconditionFailedError() if error.etag:
             return {"ETag": error.etag}
+        case errors.UploadConflictError():
+            return {"Upload-Offset": str(error.offset)}
         case UnavailableError():
             return {"Retry-After": str(RETRY_SECONDS)}
         case OperationFailedError():

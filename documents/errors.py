@@ -19,7 +19,9 @@ StoreError
 ├── AbsentError
 │   ├── CollectionNotFoundError
 │   ├── ContractNotFoundError       the collection has no contract, or none of that version
-│   └── DocumentNotFoundError
+│   ├── DocumentNotFoundError
+│   ├── JobNotFoundError
+│   └── QuarantinedNotFoundError    no record with this id is in quarantine
 ├── ConflictError                   right in itself, but not now
 │   ├── PreconditionFailedError     If-Match or If-None-Match does not hold
 │   ├── UniqueViolationError        another document has these values
@@ -29,6 +31,10 @@ StoreError
 │   ├── PatchConflictError          the patch does not fit the document
 │   ├── MaxAffectedError            more documents than the caller allowed
 │   ├── WriteConflictError          others kept writing the same document
+│   ├── JobConflictError            a job that is in another state, or another process's
+│   ├── JobFailedError              a job that failed for a fault of Sheaf's own
+│   ├── JobLostError                a job that another process has taken over
+│   ├── UploadConflictError         an upload is at another place than its sender thinks
 │   └── OperationFailedError        an operation of an atomic request, so nothing was done
 ├── ForbiddenError                  the policy says no
 ├── QueryRefusedError               MongoDB cannot answer it within the limits
@@ -39,7 +45,7 @@ StoreError
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 Outcome = Literal["unknown", "not-applied"]
@@ -53,11 +59,13 @@ class Fault:
         pointer: JSON pointer (RFC 6901) into what was sent; "" is the whole.
         code: Stable, kebab-case, such as `duplicate-key`.
         detail: What is wrong and what would be right, in one sentence. Never another user's value.
+        rule: Where in a contract the rule stands that it breaks, as a JSON pointer; None of other faults.
     """
 
     pointer: str
     code: str
     detail: str
+    rule: str | None = field(default=None, compare=False)
 
 
 class StoreError(Exception):
@@ -195,6 +203,26 @@ class DocumentNotFoundError(AbsentError):
         super().__init__("No document has this id.")
 
 
+class JobNotFoundError(AbsentError):
+    """No job has this id. `GET /jobs` lists those that there are."""
+
+    code = "job-not-found"
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"There is no job {job!r}.")
+        self.job = job
+
+
+class QuarantinedNotFoundError(AbsentError):
+    """No record with this id is in the quarantine of the collection; it may have been replayed or discarded."""
+
+    code = "quarantined-not-found"
+
+    def __init__(self, record: str) -> None:
+        super().__init__(f"There is no record {record!r} in the quarantine of this collection.")
+        self.record = record
+
+
 class ConflictError(StoreError):
     """The request is right in itself, but does not fit what is stored."""
 
@@ -269,6 +297,37 @@ class WriteConflictError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("Others kept changing the same documents, so nothing was changed.")
+
+
+class JobConflictError(ConflictError):
+    """A job cannot do that now: another process works on it, it has ended, or its key was used for something else."""
+
+    code = "job-conflict"
+
+
+class JobFailedError(ConflictError):
+    """A job failed for a fault of Sheaf's own, of which the log tells more. What it had written is written."""
+
+    code = "job-failed"
+
+    def __init__(self) -> None:
+        super().__init__("The job failed for a fault of Sheaf's own. The log has the reason.")
+
+
+class JobLostError(ConflictError):
+    """Another process has taken the job over, and goes on with it. Nothing was written twice."""
+
+    code = "job-taken-over"
+
+
+class UploadConflictError(ConflictError):
+    """An upload is at another place than its sender thinks. `Upload-Offset` says where to go on."""
+
+    code = "upload-conflict"
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"The upload goes on at byte {offset}.")
+        self.offset = offset
 
 
 class OperationFailedError(ConflictError):

@@ -30,6 +30,7 @@ from documents.indexes.apply import State, apply_plan
 from documents.indexes.compare import compare_indexes
 from documents.indexes.declared import declared_indexes
 from documents.indexes.planner import IndexPlanner
+from documents.ingest.ingestion import Ingestion
 from documents.migrations.errors import MigrationError, MigrationsPendingError
 from documents.migrations.revisions import load_revisions
 from documents.migrations.state import read_state
@@ -56,6 +57,7 @@ class Store:
         catalog: What is known of each collection.
         planner: Plans what is asked of it.
         indexes: Plans what is to become of indexes.
+        ingestion: Plans and runs loads.
         policy: What callers without credentials may do.
     """
 
@@ -64,6 +66,7 @@ class Store:
     catalog: Catalog
     planner: Planner
     indexes: IndexPlanner
+    ingestion: Ingestion
     policy: Policy
 
 
@@ -143,7 +146,7 @@ async def _open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
         services = Services(connection, catalog, loader, finder, committer, secret, shapes)
         policy = READ_ONLY if settings.read_only else FULL
         try:
-            yield Store(settings, connection, catalog, Planner(services), indexes, policy)
+            yield Store(settings, connection, catalog, Planner(services), indexes, Ingestion(services), policy)
         finally:
             await indexes.close()
     finally:

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 import bson
 from bson.code import Code
 from bson.errors import InvalidDocument, InvalidStringData
+from bson.objectid import ObjectId
 
 from documents.codec.deprecated import DBPointer, Symbol, Undefined
 from documents.codec.plain import CODEC_OPTIONS
@@ -14,6 +15,7 @@ from documents.errors import DocumentTooLargeError, Fault, InvalidDocumentError
 from documents.types import MAX_DOCUMENT_BYTES, Document
 
 _LENGTH: Final = struct.Struct("<i")
+_OBJECT_ID: Final = b"\x07_id\0"
 _REFUSALS: Final = (InvalidDocument, InvalidStringData, OverflowError, UnicodeError)
 
 
@@ -31,6 +33,15 @@ def encode(document: Document) -> bytes:
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise DocumentTooLargeError(f"The document takes {len(raw)} bytes as BSON; {MAX_DOCUMENT_BYTES} are allowed.")
     return raw
+
+
+def encode_with_id(document: Document, object_id: ObjectId) -> bytes:
+    """Return a document that has no `_id` as BSON, with this one first; cheaper than to make a new dict of both."""
+    raw = encode(document)
+    size = len(raw) + len(_OBJECT_ID) + len(object_id.binary)
+    if size > MAX_DOCUMENT_BYTES:
+        raise DocumentTooLargeError(f"The document takes {size} bytes as BSON; {MAX_DOCUMENT_BYTES} are allowed.")
+    return b"".join((_LENGTH.pack(size), _OBJECT_ID, object_id.binary, raw[_LENGTH.size :]))
 
 
 def _encode_deprecated(document: Document) -> bytes:

@@ -315,7 +315,7 @@ async def upsert(target: Target, document: Document, on: Sequence[str], *, merge
                 if not set(error.fields) <= set(on) or target.session is not None:
                     raise
                 continue
-        admission = await settle(target, partial(_upserted, before=before, document=document, merge=merge))
+        admission = await settle(target, partial(upserted, before=before, document=document, merge=merge))
         if admission.new.raw == before.raw:
             return _written("unchanged", target, admission)
         if await _swap(target, before, admission.new):
@@ -323,7 +323,8 @@ async def upsert(target: Target, document: Document, on: Sequence[str], *, merge
     raise WriteConflictError
 
 
-def _upserted(entry: CollectionEntry, before: StoredDocument, document: Document, *, merge: bool) -> Admission:
+def upserted(entry: CollectionEntry, before: StoredDocument, document: Document, *, merge: bool) -> Admission:
+    """Return the document that takes the place of another one with the same key, valid."""
     if merge:
         return apply_change(entry, before, MergePatch(document))
     _same_id(entry, document, before.id)
@@ -339,7 +340,7 @@ def key_of(entry: CollectionEntry, document: Document, on: Sequence[str]) -> Doc
     typed = admit_id(document, entry.id_type) if "_id" in on and entry.id_type and "_id" in document else document
     selector: Document = {}
     for path in on:
-        value = _value_at(typed, path)
+        value = value_at(typed, path)
         if value is MISSING or isinstance(value, list | dict):
             detail = f"An upsert on {path} needs a single value there."
             raise InvalidDocumentError(detail, [Fault("/" + path.replace(".", "/"), "key-missing", detail)])
@@ -353,7 +354,8 @@ def key_of(entry: CollectionEntry, document: Document, on: Sequence[str]) -> Doc
     return selector
 
 
-def _value_at(value: object, path: str) -> object:
+def value_at(value: object, path: str) -> object:
+    """Return what a document has at a dotted path, not looking into arrays; MISSING if it has nothing there."""
     for segment in path.split("."):
         value = cast("Document", value).get(segment, MISSING) if isinstance(value, dict) else MISSING
     return value

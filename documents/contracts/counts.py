@@ -102,9 +102,14 @@ class DiscardCounts:
 
     def _path(self, collection: str, pointer: str) -> str:
         """Return what a field is counted under: its pointer, with `*` for positions in arrays."""
-        path = _POSITION.sub("*", pointer)[:MAX_PATH]
+        path = path_of(pointer)
         known = self._known.setdefault(collection, set())
         if path not in known and len(known) >= MAX_PATHS:
             return OTHERS
         known.add(path)
         return path
+
+
+def path_of(pointer: str) -> str:
+    """Return a pointer with `*` for positions in arrays, cut where it is very long."""
+    return _POSITION.sub("*", pointer)[:MAX_PATH]

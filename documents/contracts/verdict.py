@@ -49,7 +49,7 @@ class Misfit:
     @property
     def fault(self) -> Fault:
         """The same for whoever sent the document."""
-        return Fault(self.pointer, self.code, self.detail)
+        return Fault(self.pointer, self.code, self.detail, self.rule)
 
 
 @dataclass(frozen=True, slots=True)

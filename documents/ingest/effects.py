@@ -1,0 +1,250 @@
+"""What a mode does with some records: written inside the transaction that is their batch."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, TypeAlias, cast
+
+from bson.decimal128 import Decimal128
+from bson.raw_bson import RawBSONDocument
+from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
+
+from documents.catalog.catalog import CollectionEntry
+from documents.catalog.ids import id_key
+from documents.codec.records import Record
+from documents.codec.stored import StoredDocument
+from documents.collections.operations import MergePatch
+from documents.collections.selectors import BINARY, by_id
+from documents.collections.write import Admission, admit, apply_change, upserted, value_at
+from documents.contracts.verdict import Lesson
+from documents.database.failures import of_write_error
+from documents.errors import Fault, InputError, StoreError, UnavailableError, WriteConflictError
+from documents.ingest.batches import Counts, digest_of
+from documents.ingest.jobs import Mode
+from documents.ingest.prepare import Item, Keyed, note_admission, reject_of
+from documents.ingest.quarantine import Reject
+from documents.types import MISSING, Document
+
+ABSENT: Final = Fault("", "document-not-found", "No document has this key, so there is none to replace.")
+
+_Write: TypeAlias = "InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument] | DeleteOne"
+
+
+@dataclass(slots=True)
+class Effects:
+    """What some records did.
+
+    Args:
+        counts: In numbers; `received` and what was put aside before are not among them.
+        inserted: New documents by id, and a digest of each.
+        changed: Ids of those that were there before.
+        rejects: Records that turned out not to fit what is stored.
+        lessons: What the contract has to learn first; nothing was written then.
+        discarded: How often each path was left out.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    inserted: dict[Any, bytes] = field(default_factory=dict[Any, bytes])
+    changed: list[Any] = field(default_factory=list[Any])
+    rejects: list[Reject] = field(default_factory=list[Reject])
+    lessons: dict[Lesson, None] = field(default_factory=dict[Lesson, None])
+    discarded: Counter[str] = field(default_factory=Counter[str])
+
+
+async def insert_all(
+    items: Sequence[Item], collection: AsyncCollection[RawBSONDocument], session: AsyncClientSession
+) -> Effects:
+    """Store new documents, and return what that did.
+
+    Raises:
+        RefusedError: MongoDB does not take one of them.
+    """
+    if items:
+        with refusing([item.record for item in items]):
+            await collection.insert_many([RawBSONDocument(item.raw) for item in items], session=session)
+    return Effects(Counts(inserted=len(items)), {item.id: digest_of(item.raw) for item in items})
+
+
+class KeyedBatch:
+    """Records that go by a key, one after the other, on the documents that there are.
+
+    Args:
+        entry: The collection.
+        mode: What they do.
+        on: The key.
+        keyed: The records.
+    """
+
+    def __init__(self, entry: CollectionEntry, mode: Mode, on: Sequence[str], keyed: Sequence[Keyed]) -> None:
+        self._entry = entry
+        self._on = on
+        self._keyed = keyed
+        self._act: Callable[[Keyed, StoredDocument | None], StoredDocument | None] = {
+            Mode.UPSERT: partial(self._put, makes_new=True),
+            Mode.REPLACE: partial(self._put, makes_new=False),
+            Mode.MERGE: self._merge,
+            Mode.DELETE: self._delete,
+        }[mode]
+        self._effects = Effects()
+        self._writes: list[tuple[_Write, Record]] = []
+
+    async def carry_out(self, collection: AsyncCollection[RawBSONDocument], session: AsyncClientSession) -> Effects:
+        """Do what the records say, and return what that did. Nothing is written if there are lessons to learn first.
+
+        Raises:
+            RefusedError: MongoDB does not take what one of them writes.
+        """
+        found = await self._find(collection, session)
+        effects = await asyncio.to_thread(self._run, found)
+        if self._writes and not effects.lessons:
+            with refusing([record for _, record in self._writes]):
+                await collection.bulk_write([write for write, _ in self._writes], session=session)
+        return effects
+
+    async def _find(self, collection: AsyncCollection[RawBSONDocument], session: AsyncClientSession) -> list[bytes]:
+        if not self._keyed:
+            return []
+        selectors = [each.selector for each in self._keyed]
+        if len(self._on) == 1:
+            path = self._on[0]
+            where: Document = {path: {"$in": [selector[path]["$eq"] for selector in selectors]}}
+        else:
+            where = {"$or": selectors}
+        cursor = collection.find(where, session=session, collation=BINARY)
+        return [bytes(found.raw) async for found in cursor]
+
+    def _run(self, found: Sequence[bytes]) -> Effects:
+        before: dict[Hashable, StoredDocument] = {}
+        for raw in found:
+            stored = StoredDocument(raw)
+            before.update(dict.fromkeys(self._tokens(stored), stored))
+        after: dict[Hashable, StoredDocument | None] = dict(before)
+        last: dict[Hashable, Record] = {}
+        for each in self._keyed:
+            token = token_of([each.selector[path]["$eq"] for path in self._on])
+            try:
+                after[token] = self._act(each, after.get(token))
+            except InputError as error:
+                self._effects.rejects.append(reject_of(self._entry, each.record, error))
+            except _NoDocumentError:
+                self._effects.rejects.append(Reject(each.record, ABSENT))
+            else:
+                last[token] = each.record
+        for token, record in last.items():
+            self._write(before.get(token), after[token], record)
+        return self._effects
+
+    def _put(self, each: Keyed, stored: StoredDocument | None, *, makes_new: bool) -> StoredDocument:
+        if stored is not None:
+            return self._changed(stored, upserted(self._entry, stored, each.document, merge=False))
+        if not makes_new:
+            raise _NoDocumentError
+        return self._new(admit(self._entry, each.document))
+
+    def _merge(self, each: Keyed, stored: StoredDocument | None) -> StoredDocument:
+        if stored is None:
+            return self._new(admit(self._entry, each.document))
+        return self._changed(stored, apply_change(self._entry, stored, MergePatch(each.document)))
+
+    def _delete(self, _: Keyed, stored: StoredDocument | None) -> None:
+        if stored is None:
+            self._effects.counts.unchanged += 1
+        else:
+            self._effects.counts.deleted += 1
+
+    def _new(self, admission: Admission) -> StoredDocument:
+        note_admission(self._effects.lessons, self._effects.discarded, admission)
+        self._effects.counts.inserted += 1
+        return admission.new
+
+    def _changed(self, stored: StoredDocument, admission: Admission) -> StoredDocument:
+        note_admission(self._effects.lessons, self._effects.discarded, admission)
+        if admission.new.raw == stored.raw:
+            self._effects.counts.unchanged += 1
+        else:
+            self._effects.counts.updated += 1
+        return admission.new
+
+    def _write(self, before: StoredDocument | None, after: StoredDocument | None, record: Record) -> None:
+        """Note the one write that leads from what there was to what there is to be."""
+        effects = self._effects
+        if after is None:
+            if before is not None:
+                effects.changed.append(before.id)
+                self._writes.append((DeleteOne(by_id(before.id)), record))
+        elif before is None or before.id != after.id:
+            if before is not None:  # deleted, and then stored anew
+                effects.changed.append(before.id)
+                self._writes.append((DeleteOne(by_id(before.id)), record))
+            effects.inserted[after.id] = digest_of(after.raw)
+            self._writes.append((InsertOne(RawBSONDocument(after.raw)), record))
+        elif before.raw != after.raw:
+            effects.changed.append(after.id)
+            self._writes.append((ReplaceOne(by_id(after.id), RawBSONDocument(after.raw)), record))
+
+    def _tokens(self, stored: StoredDocument) -> list[Hashable]:
+        """Return the keys under which a document is found: an array has each of its elements."""
+        if self._on == ("_id",):
+            return [token_of([stored.id])]
+        document = stored.decode()
+        values = [value_at(document, path) for path in self._on]
+        if not any(isinstance(value, list) for value in values):
+            return [token_of(values)]
+        tokens: list[list[object]] = [[]]
+        for value in values:
+            options = cast("list[object]", value) if isinstance(value, list) else [value]
+            tokens = [[*token, option] for token in tokens for option in options]
+        return [token_of(token) for token in tokens]
+
+
+@dataclass(slots=True)
+class RefusedError(Exception):
+    """MongoDB does not take what a record writes. Nothing of its batch is written."""
+
+    record: Record
+    error: StoreError
+
+
+@contextmanager
+def refusing(records: Sequence[Record]) -> Generator[None]:
+    """Raise, in place of the driver's error, which of some records MongoDB refused, and why."""
+    try:
+        yield
+    except BulkWriteError as error:
+        failures: Sequence[Mapping[str, Any]] = (error.details or {}).get("writeErrors", [])
+        if not failures or error.has_error_label("TransientTransactionError"):
+            raise
+        translated = of_write_error(failures[0])
+        if isinstance(translated, UnavailableError | WriteConflictError):
+            raise translated from error
+        raise RefusedError(records[int(failures[0]["index"])], translated) from error
+
+
+class _NoDocumentError(Exception):
+    """No document has the key."""
+
+
+def token_of(values: Sequence[object]) -> Hashable:
+    """Return what is equal for the values of a key that MongoDB takes for the same."""
+    return tuple(map(_comparable, values))
+
+
+def _comparable(value: object) -> Hashable:
+    """Return a value that is equal to another's if MongoDB finds the one when it looks for the other."""
+    if value is MISSING:  # null finds what is not there
+        value = None
+    if isinstance(value, bool):
+        return (bool, value)
+    if isinstance(value, int | float):
+        return ("number", value if value == value else None)  # noqa: PLR0124  # NaN finds NaN
+    if isinstance(value, Decimal128):
+        number: Decimal = value.to_decimal()
+        return ("number", None if number.is_nan() else number)
+    return (type(value).__name__, cast("Hashable", id_key(value)))

@@ -1,0 +1,407 @@
+"""What can be asked about loads, jobs and the quarantine, planned under a policy; and the running of jobs."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+from pymongo import IndexModel
+
+from documents.access.policy import Action, Policy
+from documents.codec.formats import make_reader
+from documents.codec.records import Format
+from documents.collections.services import Services
+from documents.database.deadline import Deadline, Running
+from documents.errors import (
+    Fault,
+    FilterRequiredError,
+    IndexRequiredError,
+    InvalidParameterError,
+    JobFailedError,
+    JobLostError,
+    StoreError,
+    UnavailableError,
+)
+from documents.ingest.batches import BatchStore, Books
+from documents.ingest.claim import hold_job
+from documents.ingest.jobs import Job, JobStore, Load, Mode, Origin, State
+from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
+from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
+from documents.ingest.replay import run_replay
+from documents.ingest.sources import Source
+from documents.ingest.undo import Undone, undo_load
+from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
+
+T = TypeVar("T")
+
+MAX_KEYS: Final = 8
+MAX_FAULTS: Final = 100
+DISCARD_AT_ONCE: Final = 1000
+_ACTIONS: Final[Mapping[Mode, tuple[Action, ...]]] = {
+    Mode.INSERT: (Action.CREATE,),
+    Mode.UPSERT: (Action.CREATE, Action.UPDATE),
+    Mode.REPLACE: (Action.UPDATE,),
+    Mode.MERGE: (Action.CREATE, Action.UPDATE),
+    Mode.DELETE: (Action.DELETE,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FindJobs:
+    """Read jobs, the newest first."""
+
+    collection: str | None = None
+    state: State | None = None
+    key: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class UndoJob:
+    """Take a load back."""
+
+    id: str
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindLoads:
+    """Read which loads wrote a document."""
+
+    collection: str
+    id: object
+
+
+@dataclass(frozen=True, slots=True)
+class FindQuarantined:
+    """Read records of the quarantine."""
+
+    collection: str
+    chosen: Chosen = EVERYTHING
+    after: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ReadQuarantined:
+    """Read one record of the quarantine."""
+
+    collection: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeQuarantine:
+    """Try records of the quarantine again, or discard them. Some must be chosen, if only by `is_all`."""
+
+    collection: str
+    chosen: Chosen
+    is_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """A job, and what its batches say.
+
+    Args:
+        job: It.
+        books: In numbers, and the first things that were wrong.
+        upload_offset: Bytes of its upload that are here; None where it has none, or it is loaded.
+    """
+
+    job: Job
+    books: Books
+    upload_offset: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        job, load, pace = self.job, self.job.load, self.job.pace
+        return {
+            "id": job.id,
+            "collection": load.collection,
+            "state": self.state,
+            "mode": load.mode,
+            "on": None if load.mode is Mode.INSERT else list(load.on),
+            "format": load.form,
+            "origin": load.origin,
+            "source": load.name,
+            "key": load.key,
+            "created": _moment(job.created),
+            "finished": _moment(job.finished),
+            **self.books.counts.to_dict(),
+            "discarded": dict(self.books.discarded),
+            "bytes": pace.read_bytes,
+            "total_bytes": pace.total_bytes,
+            "upload_offset": self.upload_offset,
+            "rate": round(pace.rate),
+            "eta_seconds": None if pace.eta_seconds is None or not self.is_open else round(pace.eta_seconds),
+            "waiting_for": pace.waiting_for if self.is_open else None,
+            "faults": [fault.to_dict() for fault in self.books.faults],
+            "error": job.error,
+            "undone": job.undone,
+            "notes": list(job.notes),
+        }
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is to be worked on."""
+        return self.job.state in (State.OPEN, State.UNDOING)
+
+    @property
+    def state(self) -> str:
+        """The state in a word: an open job is receiving, running or waiting."""
+        job = self.job
+        if job.state is not State.OPEN:
+            return job.state
+        if job.upload is not None and not job.upload.is_complete:
+            return "receiving"
+        return "running" if job.holder is not None and job.holder.is_alive else "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[T]):
+    """Something that will be done.
+
+    Args:
+        work: Does it.
+        writes: Whether that may change something.
+    """
+
+    work: Callable[[], Awaitable[T]]
+    writes: bool = False
+
+    async def run(self, deadline: Deadline) -> T:
+        """Do it."""
+        with Running(deadline, writes=self.writes):
+            return await self.work()
+
+
+class Ingestion:
+    """Plans what is asked about loads, and runs them.
+
+    Args:
+        services: What it stands on.
+    """
+
+    def __init__(self, services: Services) -> None:
+        connection = services.connection
+        self._services = services
+        self._connection = connection
+        self.stores: Final = Stores(
+            JobStore(connection), BatchStore(connection), QuarantineStore(connection), UploadStore(connection)
+        )
+
+    async def load(self, operation: Load, policy: Policy) -> Plan[tuple[Job, bool]]:
+        """Plan to make a job, or to go on with the one that has the same key. Gives it, and whether it is new.
+
+        Raises:
+            IndexRequiredError: The mode goes by a key that no unique index is over.
+            InvalidParameterError: An option cannot be meant.
+        """
+        policy.require(*_ACTIONS[operation.mode])
+        _check(operation)
+        entry = await self._services.catalog.get_or_new(operation.collection)
+        needs_index = operation.mode is not Mode.INSERT and not await self._has_index(operation)
+        if needs_index and (entry.model is not None or await self._has_documents(operation.collection)):
+            raise IndexRequiredError(
+                f"To {operation.mode} by {', '.join(operation.on)}, the collection needs a unique index over it. "
+                f"PUT /v1/{operation.collection}:indexes makes one."
+            )
+        return Plan(partial(self._create, operation, policy.name, makes_index=needs_index), writes=True)
+
+    async def job(self, operation: str, policy: Policy) -> Plan[JobReport]:
+        """Plan to read a job, by its id."""
+        policy.require(Action.READ)
+        return Plan(partial(self.report, operation))
+
+    async def jobs(self, operation: FindJobs, policy: Policy) -> Plan[list[JobReport]]:
+        """Plan to read jobs."""
+        policy.require(Action.READ)
+        return Plan(partial(self._find_jobs, operation))
+
+    async def loads_of(self, operation: FindLoads, policy: Policy) -> Plan[list[tuple[Job, bool]]]:
+        """Plan to read which loads wrote a document; each with whether it inserted it."""
+        policy.require(Action.READ)
+        return Plan(partial(self._find_loads, operation))
+
+    async def cancel(self, operation: str, policy: Policy) -> Plan[JobReport]:
+        """Plan to stop a job, by its id."""
+        policy.require(*_ACTIONS[(await self.stores.jobs.get(operation)).load.mode])
+        return Plan(partial(self._cancel, operation), writes=True)
+
+    async def undo(self, operation: UndoJob, policy: Policy) -> Plan[JobReport]:
+        """Plan to have a load taken back; `run` does it."""
+        policy.require(Action.DELETE)
+        return Plan(partial(self._begin_undo, operation), writes=True)
+
+    async def quarantined(self, operation: FindQuarantined, policy: Policy) -> Plan[list[Quarantined]]:
+        """Plan to read records of the quarantine."""
+        policy.require(Action.READ)
+        find = self.stores.quarantine.find
+        return Plan(partial(find, operation.collection, operation.chosen, after=operation.after, limit=operation.limit))
+
+    async def quarantined_one(self, operation: ReadQuarantined, policy: Policy) -> Plan[Quarantined]:
+        """Plan to read one record of the quarantine, with all its bytes."""
+        policy.require(Action.READ)
+        return Plan(partial(self.stores.quarantine.get, operation.collection, operation.id))
+
+    async def quarantine_counts(self, operation: str | None, policy: Policy) -> Plan[list[tuple[str, str, int]]]:
+        """Plan to count the records of a collection's quarantine, or of all, by their codes."""
+        policy.require(Action.READ)
+        return Plan(partial(self.stores.quarantine.counts, operation))
+
+    async def replay(self, operation: ChangeQuarantine, policy: Policy) -> Plan[Job]:
+        """Plan a job that tries records of the quarantine again; `run` does it."""
+        policy.require(Action.CREATE, Action.UPDATE, Action.DELETE)
+        _require_choice(operation)
+        return Plan(partial(self._create_replay, operation, policy.name), writes=True)
+
+    async def discard(self, operation: ChangeQuarantine, policy: Policy) -> Plan[int]:
+        """Plan to delete records of the quarantine for good. Gives how many there were."""
+        policy.require(Action.DELETE)
+        _require_choice(operation)
+        return Plan(partial(self._discard, operation), writes=True)
+
+    async def report(self, job_id: str) -> JobReport:
+        """Return a job with its numbers. Await it inside `Running`."""
+        job = await self.stores.jobs.get(job_id)
+        books = await self.stores.batches.read(job_id, faults=MAX_FAULTS)
+        offset = (await self.stores.uploads.offset(job_id))[0] if job.upload and job.state is State.OPEN else None
+        return JobReport(job, books, offset)
+
+    def receiver(self, job_id: str) -> Receiver:
+        """Return what takes in the upload of a job."""
+        return Receiver(self.stores.uploads, self.stores.jobs, job_id)
+
+    async def run(
+        self, job_id: str, source: Source | None = None, *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> AsyncGenerator[Progress]:
+        """Work on an open job until it has ended, and yield how far it is.
+
+        Close it (`contextlib.aclosing`) where it is left before its end. Any process can then go on with it.
+
+        Args:
+            job_id: Which.
+            source: What it loads; None of one whose source is in the database.
+            patience_seconds: How long to wait for a database that is out of reach.
+
+        Raises:
+            JobConflictError: Another process works on it, or it has ended.
+            JobLostError: Another process has taken it over.
+            UnavailableError: The database was out of reach for too long. The job stays open.
+            StoreError: The job has failed.
+        """
+        stores = self.stores
+        async with hold_job(self._connection, stores.jobs, job_id) as claim:
+            if claim.job.load.origin is Origin.QUARANTINE:
+                running = run_replay(self._services, stores, claim)
+            else:
+                source = source or UploadSource(stores.uploads, stores.jobs, job_id)
+                running = run_load(self._services, stores, claim, source, patience_seconds=patience_seconds)
+            try:
+                async with aclosing(running) as progresses:
+                    async for progress in progresses:
+                        yield progress
+            except UploadPausedError:
+                return  # the job stays open
+            except (UnavailableError, JobLostError):
+                raise
+            except StoreError as error:
+                await claim.finish(State.FAILED, error=error)
+                raise
+            except Exception:
+                # A fault of ours, which would only come again if somebody went on with it.
+                await claim.finish(State.FAILED, error=JobFailedError())
+                raise
+
+    async def take_back(self, job_id: str) -> AsyncGenerator[Undone]:
+        """Work on a job that is to be taken back, and yield how far it is.
+
+        Raises:
+            JobConflictError: Another process works on it, or it is not to be taken back.
+            StoreError: MongoDB cannot be reached. Run it again, and it goes on.
+        """
+        holding = hold_job(self._connection, self.stores.jobs, job_id, states=(State.UNDOING,))
+        async with holding as claim, aclosing(undo_load(self._services, self.stores.batches, claim)) as undones:
+            async for undone in undones:
+                yield undone
+
+    async def _create(self, load: Load, by: str, *, makes_index: bool) -> tuple[Job, bool]:
+        notes: list[str] = []
+        if makes_index:
+            key = [(path, 1) for path in load.on]
+            await self._connection.collection(load.collection).create_indexes([IndexModel(key, unique=True)])
+            notes.append(f"The empty collection got a unique index over {', '.join(load.on)}.")
+        job, is_new = await self.stores.jobs.create(load, by=by, notes=notes)
+        if job.state in (State.CANCELLED, State.FAILED):
+            job = await self.stores.jobs.reopen(job.id)
+        return job, is_new
+
+    async def _has_index(self, load: Load) -> bool:
+        if load.on == ("_id",):
+            return True
+        keys = await self._services.catalog.unique_keys(load.collection)
+        return any(key <= set(load.on) for key in keys)
+
+    async def _has_documents(self, collection: str) -> bool:
+        return await self._connection.collection(collection).find_one({}, {"_id": 1}) is not None
+
+    async def _find_jobs(self, operation: FindJobs) -> list[JobReport]:
+        jobs = await self.stores.jobs.find(**asdict(operation))
+        return [JobReport(job, await self.stores.batches.read(job.id, faults=0)) for job in jobs]
+
+    async def _find_loads(self, operation: FindLoads) -> list[tuple[Job, bool]]:
+        found = await self.stores.batches.find_loads(operation.collection, operation.id)
+        return [(await self.stores.jobs.get(job), is_new) for job, is_new in found]
+
+    async def _cancel(self, job_id: str) -> JobReport:
+        await self.stores.jobs.cancel(job_id)
+        return await self.report(job_id)
+
+    async def _begin_undo(self, operation: UndoJob) -> JobReport:
+        await self.stores.jobs.begin_undo(operation.id, force=operation.force)
+        return await self.report(operation.id)
+
+    async def _create_replay(self, operation: ChangeQuarantine, by: str) -> Job:
+        load = Load(
+            operation.collection,
+            form=Format.EJSON,
+            origin=Origin.QUARANTINE,
+            name=f"quarantine of {operation.collection}",
+        )
+        chosen = {"ids": operation.chosen.ids, "job": operation.chosen.job, "code": operation.chosen.code}
+        job, _ = await self.stores.jobs.create(load, by=by, chosen=chosen)
+        return job
+
+    async def _discard(self, operation: ChangeQuarantine) -> int:
+        quarantine, gone = self.stores.quarantine, 0
+        while found := await quarantine.find(operation.collection, operation.chosen, limit=DISCARD_AT_ONCE):
+            gone += await quarantine.remove([each.id for each in found])
+        return gone
+
+
+def _check(load: Load) -> None:
+    """Refuse what could only fail later, for each record."""
+    if not 1 <= len(load.on) <= MAX_KEYS or not all(map(_is_path, load.on)):
+        detail = f"on names 1 to {MAX_KEYS} fields."
+        raise InvalidParameterError(detail, [Fault("?on", "invalid", detail)])
+    try:
+        make_reader(load.form, load.options)
+    except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says
+        raise InvalidParameterError(str(error), [Fault("?format", "invalid", str(error))]) from error
+
+
+def _is_path(path: str) -> bool:
+    return all(segment and not segment.startswith("$") and "\0" not in segment for segment in path.split("."))
+
+
+def _require_choice(operation: ChangeQuarantine) -> None:
+    if operation.chosen.is_everything and not operation.is_all:
+        raise FilterRequiredError("This would concern every record in quarantine. To mean that, say all.")
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

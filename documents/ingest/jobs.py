@@ -1,0 +1,432 @@
+"""Jobs: what is loaded, from where, how, and in which state. A document each, with which any process can go on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import uuid4
+
+from bson.int64 import Int64
+from pymongo import DESCENDING, IndexModel, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from documents.codec.formats import ReadOptions
+from documents.codec.records import Format
+from documents.database.connection import Connection
+from documents.errors import JobConflictError, JobNotFoundError
+from documents.types import SYSTEM_PREFIX, Document
+
+JOBS: Final = f"{SYSTEM_PREFIX}jobs"
+MAX_LISTED: Final = 1000
+
+
+class Mode(StrEnum):
+    """What a record does to the collection; all but `insert` go by a key."""
+
+    INSERT = "insert"
+    UPSERT = "upsert"
+    REPLACE = "replace"
+    MERGE = "merge"
+    DELETE = "delete"
+
+
+class State(StrEnum):
+    """What has become of a job. `open` and `undoing` want somebody to work on them."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+class Origin(StrEnum):
+    """Where records come from. Only an upload is kept by Sheaf, so that any process can read it again."""
+
+    FILE = "file"
+    STREAM = "stream"
+    UPLOAD = "upload"
+    QUARANTINE = "quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is to be loaded.
+
+    Args:
+        collection: Where to.
+        form: Of the records.
+        mode: What they do.
+        on: The key: `_id`, or fields under a unique index. Of no meaning for `insert`.
+        options: How they are read; `start` and `limit` are not kept.
+        origin: Where they come from.
+        name: Of the source, for people.
+        key: Under which it is loaded once; None to load it whatever was before.
+        digest: Of the source's bytes, where they are known beforehand.
+        size_bytes: Of the source, likewise.
+    """
+
+    collection: str
+    form: Format
+    mode: Mode = Mode.INSERT
+    on: tuple[str, ...] = ("_id",)
+    options: ReadOptions = field(default_factory=ReadOptions)
+    origin: Origin = Origin.STREAM
+    name: str | None = None
+    key: str | None = None
+    digest: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """How far an upload is.
+
+    Args:
+        is_complete: Whether all of it is here.
+        size_bytes: Of it all, once it is complete.
+        digest: Likewise.
+    """
+
+    is_complete: bool = False
+    size_bytes: int | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a job was going when it was last looked at.
+
+    Args:
+        read_bytes: Of the source that were read, compressed if it is.
+        total_bytes: Of the source, where that is known.
+        rate: Records a second.
+        eta_seconds: Until it is done; None where nobody can tell.
+        waiting_for: Why it stands still; None while it does not.
+    """
+
+    read_bytes: int = 0
+    total_bytes: int | None = None
+    rate: float = 0.0
+    eta_seconds: float | None = None
+    waiting_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a job."""
+
+    host: str
+    pid: int
+    is_alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it is stored.
+
+    Args:
+        id: 24 hex digits.
+        load: What it loads.
+        state: In which state it is.
+        by: Under which policy it was made.
+        created: When, in UTC.
+        finished: When it came to an end, in UTC.
+        holder: Who works on it, if anybody does.
+        is_cancelling: Whether somebody wants it to stop.
+        upload: How far its upload is; None of other origins.
+        pace: How fast it goes.
+        error: Why it failed: `{"code", "detail"}`.
+        undone: What was taken back: the members of `Undone`.
+        force: Whether taking it back deletes documents that were changed since, too.
+        notes: What was done for it that nobody asked for in so many words.
+        columns: Of CSV and TSV, each with its type, as soon as they are known.
+        chosen: Of a replay, which records of the quarantine: the members of `Chosen`.
+    """
+
+    id: str
+    load: Load
+    state: State
+    by: str
+    created: datetime
+    finished: datetime | None = None
+    holder: Holder | None = None
+    is_cancelling: bool = False
+    upload: Upload | None = None
+    pace: Pace = field(default_factory=Pace)
+    error: Mapping[str, str] | None = None
+    undone: Mapping[str, int] | None = None
+    force: bool = False
+    notes: Sequence[str] = ()
+    columns: Sequence[tuple[str, str]] = ()
+    chosen: Mapping[str, Any] | None = None
+
+
+class JobStore:
+    """The jobs of a database. Await its methods inside `Running`.
+
+    Args:
+        connection: Where they are kept.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._is_ready = False
+
+    @property
+    def records(self) -> Any:  # noqa: ANN401  # a collection of dicts
+        """Their documents."""
+        return self._connection.collection(JOBS)
+
+    async def create(
+        self, load: Load, *, by: str, notes: Sequence[str] = (), chosen: Mapping[str, Any] | None = None
+    ) -> tuple[Job, bool]:
+        """Return the job for a load, and whether it is new: one with the same key is gone on with.
+
+        Raises:
+            JobConflictError: The key was used for another load.
+        """
+        await self._prepare()
+        record = {**_to_record(load, by=by, notes=notes), "chosen": None if chosen is None else dict(chosen)}
+        try:
+            await self.records.insert_one(record)
+        except DuplicateKeyError:
+            found = await self.records.find_one({"key": load.key, "collection": load.collection})
+            if found is None:  # it was undone at this moment, and so has given up its key
+                return await self.create(load, by=by, notes=notes)
+            return _same(_from_record(found), load), False
+        return _from_record(record), True
+
+    async def reopen(self, job_id: str) -> Job:
+        """Return a job that goes on, if it was cancelled or has failed."""
+        ended = {"_id": job_id, "state": {"$in": [State.CANCELLED, State.FAILED]}}
+        changes = {"$set": {"state": State.OPEN, "finished": None, "error": None, "is_cancelling": False}}
+        await self.records.update_one(ended, changes)
+        return await self.get(job_id)
+
+    async def get(self, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            JobNotFoundError: There is none.
+        """
+        found = await self._shown([{"$match": {"_id": job_id}}])
+        if not found:
+            raise JobNotFoundError(job_id)
+        return found[0]
+
+    async def find(
+        self,
+        *,
+        collection: str | None = None,
+        state: State | None = None,
+        key: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        """Return jobs, the newest first.
+
+        Args:
+            collection: Only those that load into it.
+            state: Only those in it.
+            key: Only those with it.
+            before: Only those before this one; for the next page.
+            limit: At most so many, up to 1000.
+        """
+        wanted = {"collection": collection, "state": state, "key": key}
+        match: Document = {name: value for name, value in wanted.items() if value is not None}
+        if before is not None:
+            match["_id"] = {"$lt": before}
+        return await self._shown(
+            [{"$match": match}, {"$sort": {"_id": DESCENDING}}, {"$limit": min(limit, MAX_LISTED)}]
+        )
+
+    async def waiting(self) -> list[Job]:
+        """Return the jobs that nobody works on and any process can: those whose source is in the database."""
+        is_open = {"state": State.OPEN}
+        is_here = [{**is_open, "upload.is_complete": True}, {**is_open, "origin": Origin.QUARANTINE}]
+        any_can = {"$or": [{"state": State.UNDOING}, *is_here]}
+        return await self._shown([{"$match": any_can}, {"$match": {"$expr": IS_FREE}}, {"$sort": {"_id": 1}}])
+
+    async def stalled(self, since: datetime) -> list[Job]:
+        """Return the jobs whose upload began before a moment, in UTC, and is not complete."""
+        return await self._shown(
+            [{"$match": {"state": State.OPEN, "upload.is_complete": False, "created": {"$lt": since}}}]
+        )
+
+    async def give_up(self, job_id: str, *, code: str, detail: str) -> None:
+        """Note of a job that nobody works on that it has failed."""
+        failed = {"state": State.FAILED, "finished": datetime.now(UTC), "error": {"code": code, "detail": detail}}
+        await self.records.update_one({"_id": job_id, "state": State.OPEN, "$expr": IS_FREE}, {"$set": failed})
+
+    async def cancel(self, job_id: str) -> Job:
+        """Ask for a job to stop; one that nobody works on has stopped with that.
+
+        Raises:
+            JobNotFoundError: There is none.
+            JobConflictError: It is not open.
+        """
+        stopped = {"state": State.CANCELLED, "finished": "$$NOW", "is_cancelling": False}
+        found = await self.records.find_one_and_update(
+            {"_id": job_id, "state": State.OPEN},
+            [{"$replaceWith": {"$mergeObjects": ["$$ROOT", {"$cond": [IS_FREE, stopped, {"is_cancelling": True}]}]}}],
+            return_document=ReturnDocument.AFTER,
+        )
+        job = await self.get(job_id)
+        if found is None and job.state is not State.CANCELLED:
+            raise JobConflictError(f"The job is {job.state}, so there is nothing to cancel.")
+        return job
+
+    async def begin_undo(self, job_id: str, *, force: bool = False) -> Job:
+        """Return a job that is to be taken back from now on. Its key is free for another load.
+
+        Args:
+            job_id: Whose.
+            force: Delete documents that were changed since, too.
+
+        Raises:
+            JobNotFoundError: There is none.
+            JobConflictError: Somebody works on it, or it is to be worked on.
+        """
+        ended = [State.DONE, State.FAILED, State.CANCELLED]
+        await self.records.update_one(
+            {"_id": job_id, "state": {"$in": ended}},
+            [
+                {"$set": {"state": State.UNDOING, "finished": None, "force": force, "former_key": "$key"}},
+                {"$unset": "key"},
+            ],
+        )
+        job = await self.get(job_id)
+        if job.state is State.OPEN:
+            raise JobConflictError("The job has not ended. Cancel it first.")
+        return job
+
+    async def finish(
+        self, job_id: str, state: State, *, epoch: int, error: Mapping[str, str] | None = None, **more: object
+    ) -> None:
+        """Write down what became of a job, if the taking `epoch` is still the last one."""
+        changes = {"state": state, "finished": datetime.now(UTC), "error": error, "is_cancelling": False, **more}
+        await self.records.update_one({"_id": job_id, "epoch": epoch}, {"$set": changes})
+
+    async def set_columns(self, job_id: str, columns: Sequence[tuple[str, str]]) -> None:
+        """Note which columns a table has, so that its rows can be read one by one."""
+        await self.records.update_one({"_id": job_id}, {"$set": {"columns": [list(column) for column in columns]}})
+
+    async def complete_upload(self, job_id: str, *, size_bytes: int, digest: str) -> None:
+        """Note that all of an upload is here."""
+        upload = {"is_complete": True, "size_bytes": Int64(size_bytes), "digest": digest}
+        await self.records.update_one({"_id": job_id}, {"$set": {"upload": upload}})
+
+    async def _shown(self, pipeline: Sequence[Document]) -> list[Job]:
+        # Whether its holder is alive is told by MongoDB's clock.
+        alive = {"$addFields": {"is_held": {"$not": [IS_FREE]}}}
+        cursor = await self.records.aggregate([*pipeline, alive])
+        return [_from_record(record) async for record in cursor]
+
+    async def _prepare(self) -> None:
+        if not self._is_ready:
+            one_key = IndexModel(
+                [("key", 1), ("collection", 1)], unique=True, partialFilterExpression={"key": {"$exists": True}}
+            )
+            await self.records.create_indexes([one_key, IndexModel([("state", 1)])])
+            self._is_ready = True
+
+
+IS_FREE: Final[Document] = {"$lte": [{"$ifNull": ["$expires", datetime(1970, 1, 1, tzinfo=UTC)]}, "$$NOW"]}
+
+
+def new_id() -> str:
+    """Return an id for a job, which is greater than those before it."""
+    milliseconds = int(datetime.now(UTC).timestamp() * 1000)
+    return f"{milliseconds:012x}{uuid4().hex[:12]}"
+
+
+def _same(job: Job, load: Load) -> Job:
+    """Return a job if it is of this load."""
+    known = job.load
+    if _described(known) != _described(load):
+        raise JobConflictError("This key was used for another load: another mode, format or key of the documents.")
+    if known.digest != load.digest:
+        raise JobConflictError("This key was used for other data.")
+    return job
+
+
+def _described(load: Load) -> tuple[Any, ...]:
+    options = load.options
+    header = None if options.header is None else tuple(options.header)
+    told = (header, dict(options.types), options.infer, options.nested)
+    return (load.mode, load.on, load.form, load.origin, *told)
+
+
+def _to_record(load: Load, *, by: str, notes: Sequence[str]) -> Document:
+    options = load.options
+    return {
+        "_id": new_id(),
+        "collection": load.collection,
+        "form": load.form,
+        "mode": load.mode,
+        "on": list(load.on),
+        "options": {
+            "header": None if options.header is None else list(options.header),
+            # As pairs, since the name of a column may begin with $, or have dots.
+            "types": [list(pair) for pair in options.types.items()],
+            "infer": options.infer,
+            "nested": options.nested,
+            "max_bytes": options.max_bytes,
+        },
+        "origin": load.origin,
+        "name": load.name,
+        **({} if load.key is None else {"key": load.key}),
+        "digest": load.digest,
+        "size_bytes": load.size_bytes,
+        "state": State.OPEN,
+        "by": by,
+        "created": datetime.now(UTC).replace(tzinfo=None),
+        "upload": {"is_complete": False} if load.origin is Origin.UPLOAD else None,
+        "epoch": Int64(0),
+        "notes": list(notes),
+    }
+
+
+def _from_record(record: Document) -> Job:
+    options = record["options"]
+    load = Load(
+        collection=record["collection"],
+        form=Format(record["form"]),
+        mode=Mode(record["mode"]),
+        on=tuple(record["on"]),
+        options=ReadOptions(
+            header=options["header"],
+            types=dict(options["types"]),
+            infer=options["infer"],
+            nested=options["nested"],
+            max_bytes=options["max_bytes"],
+        ),
+        origin=Origin(record["origin"]),
+        name=record["name"],
+        key=record.get("key"),
+        digest=record["digest"],
+        size_bytes=record["size_bytes"],
+    )
+    holder = record.get("holder")
+    upload = record["upload"]
+    return Job(
+        id=record["_id"],
+        load=load,
+        state=State(record["state"]),
+        by=record["by"],
+        created=record["created"],
+        finished=record.get("finished"),
+        holder=Holder(holder["host"], holder["pid"], record.get("is_held", False)) if holder else None,
+        is_cancelling=record.get("is_cancelling", False),
+        upload=Upload(**upload) if upload is not None else None,
+        pace=Pace(**record.get("pace", {})),
+        error=record.get("error"),
+        undone=record.get("undone"),
+        force=record.get("force", False),
+        notes=tuple(record["notes"]),
+        columns=tuple((name, kind) for name, kind in record.get("columns", ())),
+        chosen=record["chosen"],
+    )

@@ -1,0 +1,135 @@
+"""From bytes to batches of records: those that are not committed yet, each batch small enough for a transaction."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from documents.codec.csv_columns import Column
+from documents.codec.formats import ReadOptions, make_reader
+from documents.codec.records import Format, Record, size_of
+from documents.ingest.batches import Span
+from documents.ingest.sources import Source
+
+BATCH_RECORDS: Final = 2000
+BATCH_BYTES: Final = 2 * 1024 * 1024
+RECORD_BYTES: Final = 32 * 1024 * 1024
+"""Bytes of text that a record may have: its BSON may be much shorter, and that is what counts in the end."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Successive records.
+
+    Args:
+        start: Where the batch before it ended.
+        records: Some of them may be at fault.
+        size_bytes: Of them all.
+        end: Of the first byte behind them.
+        is_last: Whether nothing follows.
+    """
+
+    start: int
+    records: list[Record] = field(default_factory=list[Record])
+    size_bytes: int = 0
+    end: int = 0
+    is_last: bool = False
+
+    @property
+    def span(self) -> Span:
+        """Where it is."""
+        return Span(self.start, self.end, self.is_last)
+
+    def add(self, record: Record) -> bool:
+        """Take one more record, and say whether that is enough."""
+        self.records.append(record)
+        self.size_bytes += size_of(record.raw)
+        self.end = record.end
+        return len(self.records) >= BATCH_RECORDS or self.size_bytes >= BATCH_BYTES
+
+
+class Done:
+    """Which parts of a source are committed.
+
+    Args:
+        spans: In their order.
+    """
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        whole = 0
+        while whole < len(spans) and spans[whole].start == (spans[whole - 1].end if whole else 0):
+            whole += 1
+        self.is_all: Final = bool(spans) and whole == len(spans) and spans[-1].is_last
+        self.up_to: Final = spans[whole - 1].end if whole else 0
+        """Everything before this byte is committed."""
+        self._beyond = list(spans[whole:]) if not self.is_all else []
+        self._last = spans[whole - 1] if whole and spans[whole - 1].is_last else None
+
+    def find(self, offset: int) -> Span | None:
+        """Return the committed batch that a record is in."""
+        if self._last is not None:
+            return self._last
+        while self._beyond and not self._beyond[0].is_last and self._beyond[0].end <= offset:
+            self._beyond.pop(0)
+        return self._beyond[0] if self._beyond and self._beyond[0].start <= offset else None
+
+
+class BatchReader:
+    """Reads a source in batches.
+
+    Args:
+        form: Of its records.
+        options: How they are read.
+        done: What need not be read again.
+
+    Raises:
+        HeaderError: A given header cannot be used.
+        MissingParquetError: pyarrow is not installed.
+        ValueError: An option cannot be meant.
+    """
+
+    def __init__(self, form: Format, options: ReadOptions, done: Done) -> None:
+        limit = None if form is Format.EJSON else RECORD_BYTES
+        self._reader = make_reader(form, replace(options, start=done.up_to, limit=options.limit or limit))
+        self._done = done
+        self._place = done.up_to
+
+    @property
+    def columns(self) -> Sequence[Column] | None:
+        """The columns of CSV and TSV, as soon as they are known."""
+        return self._reader.columns
+
+    async def batches(self, source: Source) -> AsyncGenerator[Batch]:
+        """Yield what is left of a source, in its order. Parsing is done in a thread."""
+        batch = Batch(self._place)
+        async with aclosing(source.chunks()) as chunks:
+            async for chunk in chunks:
+                records = self._reader.feed(chunk)
+                while await asyncio.to_thread(self._fill, batch, records):
+                    yield batch
+                    batch = Batch(self._place)
+        records = self._reader.end()
+        while await asyncio.to_thread(self._fill, batch, records):
+            yield batch
+            batch = Batch(self._place)
+        if batch.records:
+            batch.is_last = True
+            yield batch
+
+    def _fill(self, batch: Batch, records: Iterator[Record]) -> bool:
+        """Fill a batch, and say whether it is to be written; if not, the records are used up."""
+        for record in records:
+            committed = self._done.find(record.offset)
+            if committed is not None:
+                self._place = committed.end
+                if batch.records:
+                    batch.end = committed.start
+                    return True
+                batch.start = committed.end
+                continue
+            full = batch.add(record)
+            self._place = record.end
+            if full:
+                return True
+        return False

@@ -1,0 +1,119 @@
+"""Jobs in the background of a process that serves: those that it is told of, and those that others have left."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from documents.database.deadline import Deadline, Running
+from documents.errors import JobConflictError, JobLostError, StoreError
+from documents.ingest.ingestion import Ingestion
+from documents.ingest.jobs import State
+from documents.ingest.load import PATIENCE_SECONDS
+
+AT_ONCE: Final = 2
+"""Jobs that a process works on side by side; each has several transactions under way."""
+
+LOOK_SECONDS: Final = 5.0
+STEP_SECONDS: Final = 10.0
+ABANDONED_AFTER: Final = timedelta(hours=24)
+"""An upload of which nothing has come for so long is given up, and what has come of it is forgotten."""
+
+_log = logging.getLogger("sheaf")
+
+
+class JobRunner:
+    """Works on jobs in the background.
+
+    Args:
+        ingestion: Runs them.
+    """
+
+    def __init__(self, ingestion: Ingestion) -> None:
+        self._ingestion = ingestion
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def start(self, job_id: str) -> asyncio.Task[None]:
+        """Work on a job, unless this process does so already. Who awaits the task does not see it fail: the job tells.
+
+        Shield the task (`asyncio.shield`) where it is awaited: it goes on when nobody waits for it any more.
+        """
+        task = self._tasks.get(job_id)
+        if task is None:
+            task = self._tasks[job_id] = asyncio.create_task(self._work(job_id))
+            task.add_done_callback(lambda _: self._tasks.pop(job_id, None))
+        return task
+
+    async def look(self) -> None:
+        """Take up what others have left, and give up the uploads that nobody goes on with. Do so again and again."""
+        while True:
+            try:
+                await self._look()
+            except StoreError as error:
+                _log.warning("Jobs were not looked for, which is tried again: %s", error.detail)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def close(self) -> None:
+        """Stop. Whatever was under way, another process goes on with, or this one when it is started again."""
+        tasks = [*self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self) -> None:
+        stores = self._ingestion.stores
+        with Running(Deadline(STEP_SECONDS), writes=True):
+            for job in await stores.jobs.waiting():
+                self.start(job.id)
+            since = datetime.now(UTC).replace(tzinfo=None) - ABANDONED_AFTER
+            for job in await stores.jobs.stalled(since):
+                last = await stores.uploads.last_arrival(job.id)
+                if last is None or last < since:
+                    detail = "Nothing more of the upload has come for a day."
+                    await stores.jobs.give_up(job.id, code="upload-abandoned", detail=detail)
+                    await stores.uploads.remove(job.id)
+
+    async def _work(self, job_id: str) -> None:
+        async with self._slots:
+            try:
+                await self._go(job_id)
+            except (JobConflictError, JobLostError) as error:
+                _log.debug("Job %s is not worked on here: %s", job_id, error.detail)
+            except StoreError as error:
+                _log.warning("Job %s stopped: %s", job_id, error.detail)
+            except Exception:  # noqa: BLE001  # logged with its traceback; other jobs go on
+                _log.exception("Job %s failed.", job_id)
+
+    async def _go(self, job_id: str) -> None:
+        with Running(Deadline(STEP_SECONDS), writes=False):
+            job = await self._ingestion.stores.jobs.get(job_id)
+        if job.state is State.UNDOING:
+            async with aclosing(self._ingestion.take_back(job_id)) as undones:
+                async for _ in undones:
+                    pass
+            return
+        async with aclosing(self._ingestion.run(job_id, patience_seconds=PATIENCE_SECONDS)) as progresses:
+            async for _ in progresses:
+                pass
+
+
+@asynccontextmanager
+async def running_jobs(ingestion: Ingestion, *, is_idle: bool = False) -> AsyncGenerator[JobRunner]:
+    """Work on jobs in the background of this.
+
+    Args:
+        ingestion: Runs them.
+        is_idle: Do not look for jobs that others have left, as where nothing may be written.
+    """
+    runner = JobRunner(ingestion)
+    looking = None if is_idle else asyncio.create_task(runner.look())
+    try:
+        yield runner
+    finally:
+        if looking is not None:
+            looking.cancel()
+            await asyncio.wait({looking})
+        await runner.close()

@@ -1,0 +1,299 @@
+"""Writing one batch: a transaction of its documents, what is put aside of it, and its checkpoint."""
+
+import asyncio
+import random
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+from documents.catalog.catalog import CollectionEntry
+from documents.codec.records import Record
+from documents.codec.stored import StoredDocument
+from documents.collections.selectors import BINARY
+from documents.collections.services import Services
+from documents.collections.write import value_at
+from documents.contracts.counts import Discarded, path_of
+from documents.database.deadline import Deadline, Running
+from documents.errors import (
+    Fault,
+    InputError,
+    UnavailableError,
+    UniqueViolationError,
+    WriteConflictError,
+)
+from documents.ingest.batches import MAX_FAULTS, BatchStore, Outcome, RecordFault
+from documents.ingest.claim import Claim
+from documents.ingest.effects import Effects, KeyedBatch, RefusedError, insert_all, token_of
+from documents.ingest.jobs import Load, Mode
+from documents.ingest.prepare import (
+    ObjectIds,
+    Prepared,
+    first_type_of,
+    prepare,
+    reject_of,
+    with_bytes,
+)
+from documents.ingest.quarantine import Reject
+from documents.ingest.reading import Batch
+from documents.types import MISSING, Document
+
+STEP_SECONDS: Final = 30.0
+"""Longest that one transaction may take."""
+
+BACKOFF_SECONDS: Final = 0.1
+LONGEST_BACKOFF_SECONDS: Final = 5.0
+EXISTS: Final = 48
+
+Wait = Callable[[str | None], None]
+
+
+class Aside(Protocol):
+    """Where a load puts the records that cannot be written."""
+
+    async def settle(
+        self, rejects: Sequence[Reject], duplicates: Sequence[Reject], session: AsyncClientSession
+    ) -> None:
+        """Keep what is to be kept of a batch, in its transaction."""
+        ...
+
+
+class _LessonsError(Exception):
+    """The contract has to learn something before the batch can be written. Nothing of it is."""
+
+    def __init__(self, effects: Effects) -> None:
+        super().__init__()
+        self.effects = effects
+
+
+class BatchWriter:
+    """Writes the batches of one job.
+
+    Args:
+        services: What it stands on.
+        claim: The job.
+        load: What is loaded.
+        batches: Where they are written down.
+        aside: Where records are put aside.
+        patience_seconds: How long to wait for a database that is out of reach.
+        on_wait: Told why it stands still, and None when it goes on.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        claim: Claim,
+        load: Load,
+        batches: BatchStore,
+        aside: Aside,
+        *,
+        patience_seconds: float,
+        on_wait: Wait,
+    ) -> None:
+        self._services = services
+        self._claim = claim
+        self._batches = batches
+        self._aside = aside
+        self._patience_seconds = patience_seconds
+        self._on_wait = on_wait
+        self._load = load
+        self._object_ids = ObjectIds()
+        self._has_collection = False
+        self._looks_first = False  # for documents that are there, once some were
+
+    async def write(self, batch: Batch, slot: int) -> Outcome:
+        """Return what became of a batch, once it is committed, durably.
+
+        A database that is out of reach is waited for: that is nobody's fault, and least of all the records'.
+
+        Raises:
+            JobLostError: Another process has taken the job over.
+            UnavailableError: The database was out of reach for too long. The batch is committed or not, as a whole.
+            StoreError: MongoDB refuses to write there at all.
+        """
+        deadline, failures = Deadline(self._patience_seconds), 0
+        while True:
+            try:
+                outcome = (await self._find_committed(batch, slot) if failures else None) or await self._write(
+                    batch, slot
+                )
+            except (UnavailableError, WriteConflictError) as error:
+                self._claim.check()
+                if deadline.remaining() <= 0:
+                    raise
+                self._on_wait(error.detail)
+                failures += 1
+                longest = min(LONGEST_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** min(failures, 10))
+                await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311  # keeps two apart
+            else:
+                self._claim.committed(slot)
+                if failures:
+                    self._on_wait(None)
+                return outcome
+
+    async def _find_committed(self, batch: Batch, slot: int) -> Outcome | None:
+        claim = self._claim
+        with Running(Deadline(STEP_SECONDS), writes=False):
+            return await self._batches.find(claim.job.id, batch.span, slot=slot, number=claim.number(slot))
+
+    async def _write(self, batch: Batch, slot: int) -> Outcome:
+        entry = await self._entry(batch.records)
+        prepared = await self._prepare(entry, batch.records)
+        if self._looks_first:
+            await self._leave_out_duplicates(prepared)
+        while True:
+            try:
+                with Running(Deadline(STEP_SECONDS), writes=True):
+                    done = await self._claim.transact(slot, partial(self._commit, entry, prepared, batch, slot))
+            except RefusedError as refused:
+                await self._leave_out(refused, entry, prepared)
+            except _LessonsError as lessons:
+                with Running(Deadline(STEP_SECONDS), writes=True):
+                    entry = await self._services.catalog.learn(entry, tuple(lessons.effects.lessons))
+            else:
+                if done.discarded:
+                    pointers = tuple(done.discarded.elements())
+                    await self._services.catalog.contracts.discards.add([Discarded(entry.name, pointers)])
+                return done
+
+    async def _entry(self, records: Sequence[Record]) -> CollectionEntry:
+        catalog, name = self._services.catalog, self._load.collection
+        with Running(Deadline(STEP_SECONDS), writes=True):
+            entry = await catalog.get_or_new(name)
+            if entry.id_type is None and (id_type := first_type_of(entry, records)) is not None:
+                await catalog.fix_id_type(name, id_type)
+                entry = await catalog.get_or_new(name)
+            if not self._has_collection and entry.id_type is not None:
+                await self._make_collection()
+        return entry
+
+    async def _make_collection(self) -> None:
+        # Two transactions that make the same collection run into each other, time and again.
+        try:
+            await self._services.connection.database.create_collection(self._load.collection)
+        except CollectionInvalid:
+            pass
+        except OperationFailure as error:
+            if error.code != EXISTS:
+                raise
+        self._has_collection = True
+
+    async def _prepare(self, entry: CollectionEntry, records: Sequence[Record]) -> Prepared:
+        load = self._load
+        while True:
+            prepared = await asyncio.to_thread(prepare, entry, records, load.mode, load.on, self._object_ids)
+            if not prepared.lessons:
+                return prepared
+            with Running(Deadline(STEP_SECONDS), writes=True):
+                entry = await self._services.catalog.learn(entry, tuple(prepared.lessons))
+
+    async def _commit(
+        self, entry: CollectionEntry, prepared: Prepared, batch: Batch, slot: int, session: AsyncClientSession
+    ) -> Outcome:
+        """Write a batch inside a transaction."""
+        collection = self._services.connection.raw_collection(entry.name)
+        if self._load.mode is Mode.INSERT:
+            effects = await insert_all(prepared.items, collection, session)
+        else:
+            keyed = KeyedBatch(entry, self._load.mode, self._load.on, prepared.keyed)
+            effects = await keyed.carry_out(collection, session)
+            if effects.lessons:
+                raise _LessonsError(effects)
+        rejects = [with_bytes(reject) for reject in (*prepared.rejects, *effects.rejects)]
+        outcome = _outcome(batch, prepared, effects, rejects)
+        await self._aside.settle(rejects, prepared.duplicates, session)
+        claim = self._claim
+        try:
+            await self._batches.write(
+                claim.job.id, entry.name, outcome, slot=slot, number=claim.number(slot), session=session
+            )
+        except UniqueViolationError:
+            claim.lose()
+        return outcome
+
+    async def _leave_out(self, refused: RefusedError, entry: CollectionEntry, prepared: Prepared) -> None:
+        """Take a record out of a batch that MongoDB refused for its sake."""
+        error = refused.error
+        _take_out(prepared, {refused.record.offset})
+        if isinstance(error, UniqueViolationError):
+            prepared.duplicates.append(_duplicate(refused.record, error))
+            self._looks_first = True
+            await self._leave_out_duplicates(prepared)
+        elif isinstance(error, InputError):
+            prepared.rejects.append(reject_of(entry, refused.record, error))
+        else:
+            prepared.rejects.append(Reject(refused.record, Fault("", error.code, error.detail)))
+
+    async def _leave_out_duplicates(self, prepared: Prepared) -> None:
+        """Take out, all at once, the new documents whose unique values are there already, or come twice.
+
+        MongoDB would name them one by one, and each time undo the whole batch. Those that only it can tell, for an
+        index that has a filter or a collation, are left to it.
+        """
+        if not prepared.items:
+            return
+        with Running(Deadline(STEP_SECONDS), writes=False):
+            keys = [("_id",), *map(sorted, await self._services.catalog.unique_keys(self._load.collection))]
+            for key in keys:
+                taken = await self._find_taken(prepared, tuple(key))
+                error = UniqueViolationError(tuple(key))
+                prepared.duplicates += [_duplicate(record, error) for record in taken.values()]
+                _take_out(prepared, set(taken))
+
+    async def _find_taken(self, prepared: Prepared, key: tuple[str, ...]) -> Mapping[int, Record]:
+        """Return, by their offsets, the records whose values in `key` are taken."""
+        first: dict[Hashable, Record] = {}
+        taken: dict[int, Record] = {}
+        selectors: list[Document] = []
+        for item in prepared.items:
+            document = {"_id": item.id} if key == ("_id",) else StoredDocument(item.raw).decode()
+            values = [value_at(document, path) for path in key]
+            if any(isinstance(value, list) for value in values) or all(value in (None, MISSING) for value in values):
+                continue
+            if first.setdefault(token_of(values), item.record) is not item.record:
+                taken[item.record.offset] = item.record
+            else:
+                present = [None if value is MISSING else value for value in values]
+                selectors.append({path: {"$eq": value} for path, value in zip(key, present, strict=True)})
+        if not selectors:
+            return taken
+        where: Document = (
+            {key[0]: {"$in": [selector[key[0]]["$eq"] for selector in selectors]}}
+            if len(key) == 1
+            else {"$or": selectors}
+        )
+        collection = self._services.connection.collection(self._load.collection)
+        async for found in collection.find(where, dict.fromkeys(("_id", *key), 1), collation=BINARY):
+            record = first.get(token_of([value_at(found, path) for path in key]))
+            if record is not None:
+                taken[record.offset] = record
+        return taken
+
+
+def _outcome(batch: Batch, prepared: Prepared, effects: Effects, rejects: Sequence[Reject]) -> Outcome:
+    outcome = Outcome(batch.span, effects.counts, effects.inserted, effects.changed)
+    counts = outcome.counts
+    counts.received = len(batch.records)
+    counts.duplicates = len(prepared.duplicates)
+    counts.quarantined = len(rejects)
+    counts.valid = counts.received - counts.quarantined
+    for pointer, count in (prepared.discarded + effects.discarded).items():
+        outcome.discarded[path_of(pointer)] += count
+    faults = [
+        RecordFault(each.record.line, each.record.offset, each.fault) for each in (*rejects, *prepared.duplicates)
+    ]
+    outcome.faults = sorted(faults, key=lambda fault: fault.offset)[:MAX_FAULTS]
+    return outcome
+
+
+def _duplicate(record: Record, error: UniqueViolationError) -> Reject:
+    pointer = "".join(f"/{path.replace('.', '/')}" for path in error.fields[:1])
+    return Reject(record, Fault(pointer, error.code, error.detail))
+
+
+def _take_out(prepared: Prepared, offsets: set[int]) -> None:
+    if offsets:
+        prepared.items = [item for item in prepared.items if item.record.offset not in offsets]
+        prepared.keyed = [each for each in prepared.keyed if each.record.offset not in offsets]
