@@ -16,7 +16,8 @@ from documents.collections.profile_walk import profile_all
 from documents.collections.profiling import sample_into
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
-from documents.errors import Fault, InvalidParameterError
+from documents.errors import Fault, InvalidParameterError, JobNotFoundError
+from documents.ingest.profiles import read_load_profile
 from documents.lifecycle import open_connection, open_store
 from documents.profile.accumulator import Profile
 from documents.profile.report import Report, read_profile
@@ -127,6 +128,20 @@ async def open_target(settings: Settings, collection: str, scope: Scope) -> Asyn
         with Running(Deadline(LOOK_UP_SECONDS), writes=False):
             entry = await store.catalog.get(collection)
         yield store.connection, parse_filter(parse_filter_text(scope.filter), entry.coerce).to_mongo()
+
+
+async def look_at_load(settings: Settings, job_id: str) -> Seen:
+    """Return what was seen of the documents of a load while it was loaded.
+
+    Raises:
+        JobNotFoundError: There is no such load, or it has not loaded anything yet.
+    """
+    async with open_connection(settings, announce=announce) as connection:
+        found = await read_load_profile(connection, job_id)
+    if found is None:
+        raise JobNotFoundError(job_id)
+    profile, population = found
+    return Seen(f"load {job_id}", profile, read_profile(profile, population=population))
 
 
 async def look(settings: Settings, collection: str, scope: Scope) -> Seen:

@@ -117,6 +117,7 @@ class Outcome:
         changed: Ids of the documents that were there before.
         discarded: How often each path was left out, as the contract says.
         faults: What was wrong with records, the first of them.
+        sample: Some of its documents, to be looked at; not written down.
     """
 
     span: Span
@@ -125,6 +126,7 @@ class Outcome:
     changed: list[Any] = field(default_factory=list[Any])
     discarded: Counter[str] = field(default_factory=Counter[str])
     faults: list[RecordFault] = field(default_factory=list[RecordFault])
+    sample: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from documents.ingest.batches import BatchStore, Counts, Outcome
 from documents.ingest.claim import SLOTS, STEP_SECONDS, Claim
 from documents.ingest.jobs import Job, JobStore, Pace, State
 from documents.ingest.prepare import kept_form
+from documents.ingest.profiles import LoadProfile
 from documents.ingest.quarantine import QuarantineStore, Reject
 from documents.ingest.reading import Batch, BatchReader, Done
 from documents.ingest.sources import Source
@@ -117,6 +118,7 @@ class _Run:
         self._width = Width(SLOTS)
         self._has_columns = bool(claim.job.columns)
         self._stores = stores
+        self._profile = LoadProfile(services.connection, claim.job.id, claim.job.load.collection)
         self._writer = BatchWriter(
             services,
             claim,
@@ -125,6 +127,7 @@ class _Run:
             _Quarantine(stores.quarantine, claim.job),
             patience_seconds=patience_seconds,
             on_wait=self._wait,
+            choose=self._profile.choose,
         )
         self._running: dict[asyncio.Task[Outcome], int] = {}
         self._free = list(range(SLOTS))
@@ -135,6 +138,7 @@ class _Run:
             reader = BatchReader(load.form, load.options, self._done)
         except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says
             raise InvalidParameterError(str(error)) from error
+        await self._profile.open(self._meter.received)
         try:
             async with aclosing(reader.batches(source)) as batches:
                 async for batch in batches:
@@ -151,6 +155,7 @@ class _Run:
             while self._running:
                 await self._next()
                 yield self._meter.read()
+            await self._profile.save(self._meter.received)
         finally:
             for task in self._running:
                 task.cancel()
@@ -175,6 +180,7 @@ class _Run:
             outcome = task.result()
             self._width.wrote(outcome.counts.received)
             self._meter.add(outcome.counts)
+            await self._profile.add(outcome.sample, self._meter.received)
 
     def _wait(self, reason: str | None) -> None:
         self._meter.wait(reason)
@@ -223,6 +229,11 @@ class Meter:
     def wait(self, reason: str | None) -> None:
         """Note why it stands still; None when it goes on."""
         self._waiting_for = reason
+
+    @property
+    def received(self) -> int:
+        """Records that are committed."""
+        return self._counts.received
 
     def add(self, counts: Counts) -> None:
         """Count a batch."""

@@ -4,12 +4,13 @@ import asyncio
 import random
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from documents.catalog.catalog import CollectionEntry
+from documents.codec.encode import encode
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
 from documents.collections.selectors import BINARY
@@ -48,6 +49,7 @@ LONGEST_BACKOFF_SECONDS: Final = 5.0
 EXISTS: Final = 48
 
 Wait = Callable[[str | None], None]
+Choose = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 class Aside(Protocol):
@@ -79,6 +81,7 @@ class BatchWriter:
         aside: Where records are put aside.
         patience_seconds: How long to wait for a database that is out of reach.
         on_wait: Told why it stands still, and None when it goes on.
+        choose: Returns those of some successive records whose documents are to be looked at; None looks at none.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class BatchWriter:
         *,
         patience_seconds: float,
         on_wait: Wait,
+        choose: Choose | None = None,
     ) -> None:
         self._services = services
         self._claim = claim
@@ -98,6 +102,7 @@ class BatchWriter:
         self._aside = aside
         self._patience_seconds = patience_seconds
         self._on_wait = on_wait
+        self._choose: Choose = choose or (lambda _: ())
         self._load = load
         self._object_ids = ObjectIds()
         self._has_collection = False
@@ -153,10 +158,17 @@ class BatchWriter:
                 with Running(Deadline(STEP_SECONDS), writes=True):
                     entry = await self._services.catalog.learn(entry, tuple(lessons.effects.lessons))
             else:
+                done.sample = self._chosen(prepared)
                 if done.discarded:
                     pointers = tuple(done.discarded.elements())
                     await self._services.catalog.contracts.discards.add([Discarded(entry.name, pointers)])
                 return done
+
+    def _chosen(self, prepared: Prepared) -> list[bytes]:
+        """Return the documents that are to be looked at, as they are stored, or of other modes as they came."""
+        if self._load.mode is Mode.INSERT:
+            return [item.raw for item in self._choose(prepared.items)]
+        return [encode(each.document) for each in self._choose(prepared.keyed)]
 
     async def _entry(self, records: Sequence[Record]) -> CollectionEntry:
         catalog, name = self._services.catalog, self._load.collection

@@ -26,9 +26,20 @@ from scripts.schema_promote import (
     show_promotion,
 )
 from scripts.schema_report import Form, show_differences, show_seen
-from scripts.schema_source import LOOK_UP_SECONDS, SAMPLE, Scope, Seen, load_seen, look, look_at, open_target
+from scripts.schema_source import (
+    LOOK_UP_SECONDS,
+    SAMPLE,
+    Scope,
+    Seen,
+    load_seen,
+    look,
+    look_at,
+    look_at_load,
+    open_target,
+)
 
 MISFIT: Final = 2
+LOAD: Final = "load:"
 INTERRUPTED: Final = 130
 MAX_SAMPLE: Final = 100_000
 
@@ -63,6 +74,9 @@ def infer(  # noqa: PLR0913  # each is a flag
         str | None, typer.Option("--filter", help="Only documents that match, as JSON.", show_default=False)
     ] = None,
     *,
+    load: Annotated[
+        str | None, typer.Option(help="What a load has seen of its own documents, by its id.", show_default=False)
+    ] = None,
     full: Full = False,
     fresh: Fresh = False,
     redact: Annotated[
@@ -85,7 +99,8 @@ def infer(  # noqa: PLR0913  # each is a flag
     """
     scope = _scope(sample, full=full, fresh=fresh, redact=redact, is_silent=as_json)
     scope = replace(scope, filter=filter_)
-    seen = _run(look(settings_of(data_dir, mongodb_uri, database), collection, scope))
+    settings = settings_of(data_dir, mongodb_uri, database)
+    seen = _run(look(settings, collection, scope) if load is None else look_at_load(settings, load))
     if as_json:
         print_json(seen.to_dict())
     else:
@@ -94,7 +109,7 @@ def infer(  # noqa: PLR0913  # each is a flag
 
 @schema.command(name="diff")
 def diff_(  # noqa: PLR0913  # each is a flag
-    before: Annotated[str, typer.Argument(help="A collection, or a file with a saved profile.")],
+    before: Annotated[str, typer.Argument(help="A collection, a file with a saved profile, or a load, as load:ID.")],
     after: Annotated[str, typer.Argument(help="Likewise.")],
     presence: Annotated[float, typer.Option(min=0, max=1, help="How far the presence of a path may move.")] = 0.05,
     types: Annotated[float, typer.Option(min=0, max=1, help="How far the share of a type may move.")] = 0.01,
@@ -125,6 +140,7 @@ def diff_(  # noqa: PLR0913  # each is a flag
     Examples:
       sheaf schema diff monday.json orders
       sheaf schema diff orders orders --other-database staging
+      sheaf schema diff load:019c5a0e2c11f3a9d0b27c64 load:019c5a0e9d40a1c85f13e7b2
     """
     if fail_at.upper() not in Severity.__members__:
         raise typer.BadParameter(f"--fail-at is info, warning or breaking, not {fail_at!r}.")
@@ -222,7 +238,9 @@ async def _both(before: str, after: str, settings: Settings, others: Settings, s
 
 
 async def _side(word: str, settings: Settings, scope: Scope) -> Seen:
-    """Return a profile. The name of a collection has no dots and slashes, and that of a file has."""
+    """Return a profile. The name of a collection has no dots, slashes and colons; that of a file or a load has."""
+    if word.startswith(LOAD):
+        return await look_at_load(settings, word.removeprefix(LOAD))
     if "." in word or "/" in word:
         return load_seen(Path(word))
     return await look(settings, word, scope)

@@ -12,6 +12,7 @@ from documents.database.deadline import Deadline
 from documents.errors import ForbiddenError, IndexRequiredError, JobConflictError
 from documents.ingest.ingestion import FindQuarantined
 from documents.ingest.jobs import Load, Mode, State
+from documents.ingest.profiles import EVERY, WHOLE, read_load_profile
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import (
     SECONDS,
@@ -226,3 +227,13 @@ async def test_a_job_that_is_cancelled_can_go_on(store: Store, collection: str) 
     assert again.id == job.id
     await run(store, again, ndjson(PEOPLE))
     assert (await report(store, again)).books.counts.inserted == len(PEOPLE)
+
+
+async def test_what_it_loaded_is_looked_at(store: Store, collection: str) -> None:
+    told = await load(store, collection, ndjson([*PEOPLE, *PEOPLE, {"name": None}]))
+    found = await read_load_profile(store.connection, told.job.id)
+    assert found is not None
+    profile, population = found
+    assert population == 2 * len(PEOPLE) + 1
+    assert profile.documents == WHOLE + len(PEOPLE) // EVERY + 1
+    assert set(profile.root.fields) == {"_id", "name", "age"}
