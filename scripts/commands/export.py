@@ -77,7 +77,8 @@ def export(  # noqa: PLR0913  # each is a flag
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many documents. [all]", show_default=False)] = None,
     compress: Annotated[
-        Compression | None, typer.Option(help="Compress it. [as the ending says: .gz, .zst]", show_default=False)
+        Compression | None,
+        typer.Option(help="Compress it; not Parquet. [as the ending says: .gz, .zst]", show_default=False),
     ] = None,
     guard_formulas: Annotated[
         bool, typer.Option("--guard-formulas", help="In CSV, put ' before text that spreadsheets would run.")
@@ -90,11 +91,13 @@ def export(  # noqa: PLR0913  # each is a flag
     """Write the documents of a collection to a file, all as they are at one moment.
 
     The file gets its name once it is whole; until then it has another one beside it, and Ctrl-C leaves
-    nothing behind. Extended JSON and BSON keep every type, so what is read from them is equal.
+    nothing behind. Extended JSON and BSON keep every type, so what is read from them is equal. Parquet has
+    typed columns; it needs pyarrow: pip install 'sheaf[parquet]'.
 
     Examples:
       sheaf export products products.ndjson
       sheaf export orders orders.csv.gz --fields _id,total --filter '{"total": {"$gt": 100}}'
+      sheaf export orders orders.parquet --sort _id
       sheaf export products --format ejson | ssh elsewhere 'cat > products.ejson'
     """
     if as_json and file == STANDARD_OUTPUT:
