@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import typer
 
@@ -19,11 +19,10 @@ from documents.migrations.revisions import load_revisions
 from documents.migrations.throttle import Throttle
 from documents.settings import Settings
 from scripts.console import MESSAGES, announce, print_json
+from scripts.exits import INTERRUPTED
 from scripts.migrate_progress import MigrationProgress
 from scripts.options import MIGRATIONS, settings_of
 from scripts.running import run as run_work
-
-INTERRUPTED: Final = 130
 
 T = TypeVar("T")
 

@@ -26,11 +26,10 @@ from documents.errors import InputError, InvalidFilterError
 from documents.lifecycle import Store, open_store
 from documents.settings import Environment, Settings
 from scripts.console import MESSAGES, errors_to, print_json
+from scripts.exits import BROKEN_PIPE, FAILED, INTERRUPTED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
 
-INTERRUPTED: Final = 130
-BROKEN_PIPE: Final = 141
 BATCH_SECONDS: Final = 300.0
 """Longest that MongoDB may take for one batch: as long as it keeps a snapshot."""
 
@@ -116,7 +115,7 @@ def export(  # noqa: PLR0913  # each is a flag
         raise typer.Exit(BROKEN_PIPE) from None
     except OSError as error:
         errors_to(ExportFileError(f"{file} cannot be written: {error.strerror}."))
-        raise typer.Exit(1) from None
+        raise typer.Exit(FAILED) from None
     if as_json:
         told = {"collection": collection, "file": str(file), "format": str(form), "compression": compression}
         print_json(told | {"documents": written.documents, "bytes": written.bytes, "seconds": written.seconds})

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.markup import escape
@@ -16,13 +16,11 @@ from documents.migrations.state import read_state
 from documents.migrations.throttle import set_paused
 from scripts.commands.revision import merge, revision
 from scripts.console import MESSAGES, print_json
+from scripts.exits import DIFFERS
 from scripts.migrate_report import show_history, show_plans, show_revisions, show_troubles
 from scripts.migrate_target import load_folder, target_of, throttle_of
 from scripts.options import MIGRATIONS, AsJson, Database, DataDir, MongodbUri
 from scripts.production import Yes, require_yes
-
-BEHIND: Final = 2
-"""The exit code of `check` when something is not as it should be."""
 
 Folder: TypeAlias = Annotated[
     Path, typer.Option(help="Where the revisions are: a file for each.", show_default="scripts/migrations")
@@ -210,7 +208,7 @@ def check(
     else:
         show_troubles(state)
     if not state.is_current:
-        raise typer.Exit(BEHIND)
+        raise typer.Exit(DIFFERS)
 
 
 @migrate.command()

@@ -13,6 +13,7 @@ from documents.errors import Fault, InvalidParameterError
 from documents.profile.diff import Severity, Thresholds, diff, exit_code
 from documents.settings import Settings
 from scripts.console import MESSAGES, announce, print_json
+from scripts.exits import DIFFERS, INTERRUPTED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
 from scripts.schema_promote import (
@@ -28,8 +29,6 @@ from scripts.schema_promote import (
 from scripts.schema_report import Form, show_differences, show_seen
 from scripts.schema_source import LOOK_UP_SECONDS, SAMPLE, Scope, Seen, load_seen, look, look_at, open_target
 
-MISFIT: Final = 2
-INTERRUPTED: Final = 130
 MAX_SAMPLE: Final = 100_000
 
 T = TypeVar("T")
@@ -191,7 +190,7 @@ def promote(  # noqa: PLR0913  # each is a flag
     else:
         show_promotion(promotion, source, check_only=check_only)
     if promotion.checked["misfits"]:
-        raise typer.Exit(MISFIT)
+        raise typer.Exit(DIFFERS)
 
 
 def _scope(sample: int | None, *, full: bool, fresh: bool, redact: bool, is_silent: bool) -> Scope:
