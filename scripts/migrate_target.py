@@ -22,6 +22,7 @@ from scripts.console import MESSAGES, announce, print_json
 from scripts.exits import INTERRUPTED
 from scripts.migrate_progress import MigrationProgress
 from scripts.options import MIGRATIONS, settings_of
+from scripts.production import require_yes
 from scripts.running import run as run_work
 
 T = TypeVar("T")
@@ -96,6 +97,25 @@ def target_of(
     if folder is None:
         return MigrationTarget(settings, RevisionGraph(), as_json)
     return MigrationTarget(settings, load_folder(folder), as_json)
+
+
+def target_to_change(  # each is a flag
+    folder: Path | None,
+    data_dir: Path | None,
+    mongodb_uri: str | None,
+    database: str | None,
+    *,
+    yes: bool,
+    as_json: bool = False,
+) -> MigrationTarget:
+    """Return the same, for a command that changes something there.
+
+    Raises:
+        ProductionError: It looks like production, and nobody said `--yes`.
+    """
+    target = target_of(folder, data_dir, mongodb_uri, database, as_json=as_json)
+    require_yes(target.settings, yes=yes)
+    return target
 
 
 def load_folder(folder: Path) -> RevisionGraph:

@@ -27,7 +27,7 @@ from scripts.console import MESSAGES, errors_to, print_json
 from scripts.exits import DIFFERS, FAILED, INTERRUPTED, LOCKED
 from scripts.index_report import ALL_THERE, mending_command, show_advice, show_plans
 from scripts.index_work import IndexWork
-from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
+from scripts.options import AsJson, Database, DataDir, MongodbUri, Wait, settings_of
 from scripts.production import Yes, require_yes
 from scripts.running import run
 
@@ -134,7 +134,7 @@ def apply(  # noqa: PLR0913  # each is a flag
     *,
     shorten_ttl: ShortenTtl = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait while another process changes things.")] = 0,
+    wait: Wait = 0,
     yes: Yes = False,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
