@@ -3,11 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import Annotated, BinaryIO, Final
 
 import typer
@@ -29,6 +28,7 @@ from scripts.console import MESSAGES, errors_to, print_json
 from scripts.exits import BROKEN_PIPE, FAILED, INTERRUPTED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
+from scripts.whole_file import whole_file
 
 BATCH_SECONDS: Final = 300.0
 """Longest that MongoDB may take for one batch: as long as it keeps a snapshot."""
@@ -149,36 +149,13 @@ async def _export(settings: Settings, operation: Export, file: Path, *, as_json:
         plan = await _plan(store, operation)
         if file == STANDARD_OUTPUT:
             return await _write(plan, sys.stdout.buffer, as_json=as_json)
-        with _whole(file) as output:
+        with whole_file(file) as output:
             return await _write(plan, output, as_json=as_json)
 
 
 async def _plan(store: Store, operation: Export) -> ExportPlan:
     with Running(Deadline(PLAN_SECONDS), writes=False):
         return await plan_export(store.planner, operation, store.policy)
-
-
-@contextmanager
-def _whole(file: Path) -> Generator[BinaryIO]:
-    """Give a file that gets its name when all is written, and is gone when it is not.
-
-    What is there already and is no file, such as a pipe, is written to as it is.
-    """
-    file = file.resolve()  # a link stays one
-    if file.exists() and not file.is_file():
-        with file.open("wb") as output:
-            yield output
-        return
-    part = file.with_name(f".{file.name}.{token_hex(4)}.part")
-    with part.open("xb") as output:
-        try:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-            part.replace(file)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
 
 
 async def _write(plan: ExportPlan, output: BinaryIO, *, as_json: bool) -> _Written:

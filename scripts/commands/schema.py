@@ -28,6 +28,7 @@ from scripts.schema_promote import (
 )
 from scripts.schema_report import Form, show_differences, show_seen
 from scripts.schema_source import LOOK_UP_SECONDS, SAMPLE, Scope, Seen, load_seen, look, look_at, open_target
+from scripts.whole_file import whole_file
 
 MAX_SAMPLE: Final = 100_000
 
@@ -183,7 +184,8 @@ def promote(  # noqa: PLR0913  # each is a flag
     guesses = sample is None and not full
     promotion, source = _run(_promote(settings, collection, chosen, file, scope, guesses=guesses))
     if not check_only:
-        file.write_text(source, "utf-8")
+        with whole_file(file) as written:
+            written.write(source.encode())
         promotion = replace(promotion, is_written=True)
     if as_json:
         print_json(promotion.to_dict())
