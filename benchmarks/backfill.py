@@ -17,8 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from bson import ObjectId
-
+from benchmarks.filling import NAME, fill
 from benchmarks.process import BenchError
 from documents.database.connection import Connection
 from documents.database.embedded import acquire
@@ -26,33 +25,13 @@ from documents.migrations.backfill import run_backfill
 from documents.migrations.compile import compile_operation
 from documents.migrations.lock import break_lock, hold_lock
 from documents.migrations.operations import AddField, FieldOperation, UpdateDocuments
-from documents.types import Document
 
-NAME: Final = "items"
 DATABASE: Final = "bench_backfill"
 BATCH: Final = 1000
-FILL: Final = 10_000
 COUNT: Final = UpdateDocuments(NAME, {}, {"$inc": {"times": 1}})
 """Must not be done twice."""
 
 Lap = Callable[[Connection, str], Awaitable[None]]
-
-
-async def fill(connection: Connection, documents: int) -> None:
-    """Insert documents of about 300 bytes."""
-    for start in range(0, documents, FILL):
-        items: list[Document] = [
-            {
-                "_id": ObjectId(),
-                "name": f"Item {number}",
-                "price": number / 100,
-                "text": "x" * 120,
-                "tags": ["a", "b", str(number % 97)],
-                "place": {"shelf": number % 1000, "row": number % 7},
-            }
-            for number in range(start, min(start + FILL, documents))
-        ]
-        await connection.collection(NAME).insert_many(items, ordered=False)
 
 
 async def migrate(connection: Connection, field: str) -> None:

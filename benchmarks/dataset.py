@@ -85,6 +85,11 @@ def make_fields(number: int) -> Document:
     }
 
 
+def make_documents(numbers: range) -> list[Document]:
+    """Return the documents with these numbers, the same in every run."""
+    return [{"_id": ObjectId(id_of(number))} | make_fields(number) for number in numbers]
+
+
 def insert_body() -> str:
     """Return the body of an insert, with `@n@` where each has its own number."""
     return json.dumps(make_fields(0) | {"name": "Item @n@", "sku": "SKU-@n@"}, separators=(",", ":"))
@@ -117,5 +122,4 @@ def load(client: MongoClient[Document], dataset: Dataset, shape: Shape) -> None:
 def _insert(client: MongoClient[Document], database: str, size: int) -> None:
     collection = client[database]["items"]
     for start in range(0, size, BATCH):
-        numbers = range(start, min(start + BATCH, size))
-        collection.insert_many([{"_id": ObjectId(id_of(number))} | make_fields(number) for number in numbers])
+        collection.insert_many(make_documents(range(start, min(start + BATCH, size))))

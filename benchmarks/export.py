@@ -17,40 +17,19 @@ from pathlib import Path
 from typing import Final
 
 import orjson
-from bson import ObjectId
 from pydantic import SecretStr
 
+from benchmarks.filling import NAME, fill
 from documents.access.policy import FULL
 from documents.collections.export import Export, plan_export
 from documents.collections.operations import Find
 from documents.database.embedded import acquire
 from documents.lifecycle import Store, open_store
 from documents.settings import Environment, Settings
-from documents.types import Document
 
-NAME: Final = "items"
-FILL: Final = 10_000
 KB: Final = 1024
 
 Lap = Callable[[Store, Path], Awaitable[None]]
-
-
-async def fill(store: Store, documents: int) -> None:
-    """Insert documents of about 400 bytes."""
-    for start in range(0, documents, FILL):
-        items: list[Document] = [
-            {
-                "_id": ObjectId(),
-                "name": f"Item {number}",
-                "price": number / 100,
-                "text": "x" * 200,
-                "tags": ["a", "b", str(number % 97)],
-                "place": {"shelf": number % 1000, "row": number % 7},
-                "count": number,
-            }
-            for number in range(start, min(start + FILL, documents))
-        ]
-        await store.connection.collection(NAME).insert_many(items, ordered=False)
 
 
 async def loop(store: Store, file: Path) -> None:
@@ -80,7 +59,7 @@ async def measure(documents: int, rounds: int, *, only_export: bool) -> None:
             environment=Environment.PRODUCTION,
         )
         async with open_store(settings) as store:
-            await fill(store, documents)
+            await fill(store.connection, documents)
             laps: dict[str, Lap] = {"export": export} if only_export else {"loop": loop, "export": export}
             rates: dict[str, list[float]] = {name: [] for name in laps}
             for number in range(rounds):

@@ -2,7 +2,7 @@
 
 import sys
 from importlib.metadata import version
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -20,10 +20,8 @@ from scripts.commands.schema import schema
 from scripts.commands.seed import seed
 from scripts.commands.serve import serve
 from scripts.console import errors_to
-from scripts.production import REFUSED, ProductionError
-
-LOCKED: Final = 4
-"""The exit code of a command that would not wait for another process that migrates."""
+from scripts.exits import FAILED, LOCKED, REFUSED
+from scripts.production import ProductionError
 
 app = typer.Typer(
     name="sheaf",
@@ -71,4 +69,4 @@ def main() -> None:
         sys.exit(LOCKED)
     except (SettingsError, EmbeddedMongoError, ModelError, MigrationError, SeedError, StoreError) as error:
         errors_to(error)
-        sys.exit(1)
+        sys.exit(FAILED)

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import typer
 
@@ -19,11 +19,11 @@ from documents.migrations.revisions import load_revisions
 from documents.migrations.throttle import Throttle
 from documents.settings import Settings
 from scripts.console import MESSAGES, announce, print_json
+from scripts.exits import INTERRUPTED
 from scripts.migrate_progress import MigrationProgress
 from scripts.options import MIGRATIONS, settings_of
+from scripts.production import require_yes
 from scripts.running import run as run_work
-
-INTERRUPTED: Final = 130
 
 T = TypeVar("T")
 
@@ -97,6 +97,25 @@ def target_of(
     if folder is None:
         return MigrationTarget(settings, RevisionGraph(), as_json)
     return MigrationTarget(settings, load_folder(folder), as_json)
+
+
+def target_to_change(  # each is a flag
+    folder: Path | None,
+    data_dir: Path | None,
+    mongodb_uri: str | None,
+    database: str | None,
+    *,
+    yes: bool,
+    as_json: bool = False,
+) -> MigrationTarget:
+    """Return the same, for a command that changes something there.
+
+    Raises:
+        ProductionError: It looks like production, and nobody said `--yes`.
+    """
+    target = target_of(folder, data_dir, mongodb_uri, database, as_json=as_json)
+    require_yes(target.settings, yes=yes)
+    return target
 
 
 def load_folder(folder: Path) -> RevisionGraph:

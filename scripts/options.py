@@ -25,6 +25,12 @@ MongodbUri: TypeAlias = Annotated[
 Database: TypeAlias = Annotated[
     str | None, typer.Option(help="Database to serve. [SHEAF_DATABASE, sheaf]", show_default=False)
 ]
+Folder: TypeAlias = Annotated[
+    Path, typer.Option(help="Where the revisions are: a file for each.", show_default="scripts/migrations")
+]
+Wait: TypeAlias = Annotated[
+    float, typer.Option(min=0, help="Seconds to wait for another process that holds the lock, before giving up with 4.")
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
 
 

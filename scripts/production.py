@@ -1,15 +1,12 @@
 """What a command asks for before it changes data that look like somebody's production."""
 
 import ipaddress
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 from pymongo.uri_parser import parse_uri
 
 from documents.settings import Environment, Settings
-
-REFUSED: Final = 3
-"""The exit code of a command that would not touch production without being told."""
 
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Go on, although the target looks like production.")]
 

@@ -8,12 +8,11 @@ import signal
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
-TERMINATED: Final = 143
-"""The exit code of a command that SIGTERM ended in good order."""
+from scripts.exits import TERMINATED
 
 T = TypeVar("T")
 

@@ -20,6 +20,7 @@ from api.parse import parse_find
 from api.problems import NotAcceptableError
 from api.server import ANSWER_SECONDS
 from documents.codec.compressed import Compression
+from documents.codec.parquet import has_parquet
 from documents.codec.records import Format
 from documents.collections.export import TABLES, Export, Piece, plan_export
 from documents.database.deadline import Running
@@ -34,6 +35,7 @@ MEDIA_TYPES: Final[Mapping[Format, str]] = {
     Format.CSV: "text/csv",
     Format.TSV: "text/tab-separated-values",
     Format.BSON: "application/bson",
+    Format.PARQUET: "application/vnd.apache.parquet",
 }
 """What is asked for with `Accept`, those first that a wildcard means."""
 
@@ -61,7 +63,8 @@ class ExportCutError(RuntimeError):
 async def export_documents(exchange: Exchange) -> Response:
     """Write the documents that a query selects as a file."""
     operation = _parse(exchange)
-    coding = None if operation.compression else _coding(exchange.header(b"accept-encoding"))
+    is_compressed = bool(operation.compression) or operation.form is Format.PARQUET
+    coding = None if is_compressed else _coding(exchange.header(b"accept-encoding"))
     headers = _headers(operation, coding)
     with Running(exchange.deadline, writes=False):
         plan = await plan_export(exchange.store.planner, _coded(operation, coding), exchange.policy)
@@ -167,9 +170,11 @@ def _negotiated(accept: str | None) -> Format:
             else (next((weights[each] for each in wildcards if each in weights), 0.0), False)
         )
 
-    form = max(MEDIA_TYPES, key=lambda each: weight(MEDIA_TYPES[each]))  # the first of those that are equal
-    if not weight(MEDIA_TYPES[form])[0]:
-        raise NotAcceptableError(f"An export comes as {', '.join(MEDIA_TYPES.values())}.")
+    # Parquet is an extra, and who accepts something else as well gets that where it is not installed.
+    offered = {form: media for form, media in MEDIA_TYPES.items() if form is not Format.PARQUET or has_parquet()}
+    form = max(offered, key=lambda each: weight(offered[each]))  # the first of those that are equal
+    if not weight(offered[form])[0]:
+        raise NotAcceptableError(f"An export comes as {', '.join(offered.values())}.")
     return form
 
 

@@ -146,11 +146,13 @@ PARAMETERS: Final[dict[str, Schema]] = {
     ),
     "format": _query(
         "format",
-        "Of the file. Without it, what `Accept` says, or else `ndjson`.",
+        "Of the file. Without it, what `Accept` says, or else `ndjson`. `parquet` needs an extra.",
         {"enum": list(map(str, MEDIA_TYPES))},
     ),
     "compress": _query(
-        "compress", "Compress the file, which stays so when it is stored.", {"enum": list(map(str, Compression))}
+        "compress",
+        "Compress the file, which stays so when it is stored. Not of `parquet`, which is compressed inside.",
+        {"enum": list(map(str, Compression))},
     ),
     "trailer": _query(
         "trailer",

@@ -13,6 +13,8 @@ from documents.codec.extended_file import ExtendedReader
 from documents.codec.json_array import JsonArrayReader
 from documents.codec.lines import LineReader
 from documents.codec.parquet import ParquetReader
+from documents.codec.parquet_columns import Column
+from documents.codec.parquet_writer import ParquetWriter
 from documents.codec.records import Format, Reader
 from documents.codec.writers import (
     BsonWriter,
@@ -63,11 +65,13 @@ class WriteOptions:
     Args:
         compression: Of the whole file.
         columns: CSV: dotted paths; see `csv_writer.find_columns`.
+        typed_columns: Parquet: see `parquet_columns.ColumnFinder`.
         guard_formulas: CSV: keep spreadsheets from running strings as formulas.
     """
 
     compression: Compression | None = None
     columns: Sequence[str] | None = None
+    typed_columns: Sequence[Column] | None = None
     guard_formulas: bool = False
 
 
@@ -87,7 +91,8 @@ def make_writer(form: Format, options: WriteOptions | None = None) -> Writer:
     """Return a writer.
 
     Raises:
-        ValueError: CSV without columns, or a format that is only read: Parquet.
+        MissingParquetError: pyarrow is not installed.
+        ValueError: A table without columns.
     """
     options = options or WriteOptions()
     writer = _plain_writer(form, options)
@@ -132,8 +137,10 @@ def _plain_writer(form: Format, options: WriteOptions) -> Writer:
         if not options.columns:
             raise ValueError("CSV needs columns: name them, or find them in a first pass.")
         return CsvWriter(options.columns, delimiter=_DELIMITERS[form], guard_formulas=options.guard_formulas)
-    if form not in _WRITERS:
-        raise ValueError(f"{form} is read, but not written.")
+    if form is Format.PARQUET:
+        if not options.typed_columns:
+            raise ValueError("Parquet needs columns and their types: find them in a first pass.")
+        return ParquetWriter(options.typed_columns)
     return _WRITERS[form]()
 
 

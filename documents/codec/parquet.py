@@ -6,10 +6,12 @@ time of day or a duration, is a fault of its row.
 """
 
 import importlib
+import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, DecimalException
+from functools import cache
 from types import ModuleType
 from typing import Any, Final, cast
 
@@ -42,6 +44,12 @@ def load_pyarrow() -> ModuleType:
     except ImportError:
         detail = "Parquet needs pyarrow, which is not installed: run `pip install 'sheaf[parquet]'`."
         raise MissingParquetError(detail) from None
+
+
+@cache
+def has_parquet() -> bool:
+    """Tell whether pyarrow is installed. Does not import it."""
+    return importlib.util.find_spec("pyarrow") is not None
 
 
 class ParquetReader:
@@ -86,7 +94,7 @@ class ParquetReader:
         for batch in self._parquet.ParquetFile(self._file).iter_batches(batch_size=BATCH_ROWS):
             try:
                 rows = batch.to_pylist()
-            except ValueError:  # a value that Python cannot hold
+            except (ValueError, OverflowError):  # a value that Python cannot hold
                 rows = [_row(batch, place) for place in range(batch.num_rows)]
             for row in rows:
                 self.line += 1
@@ -97,7 +105,7 @@ class ParquetReader:
 def _row(batch: Any, place: int) -> Document | Fault:  # noqa: ANN401  # pyarrow has no types here
     try:
         return batch.slice(place, 1).to_pylist()[0]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         return Fault("", "wrong-type", f"A value is beyond what a document can hold: {error}")
 
 

@@ -1,4 +1,4 @@
-"""Documents out into files: NDJSON, a JSON array, Extended JSON, BSON. CSV is in `csv_writer`."""
+"""Documents out into files: NDJSON, a JSON array, Extended JSON, BSON. Tables have modules of their own."""
 
 import zlib
 from collections.abc import Callable, Iterable
@@ -18,6 +18,10 @@ Exported: TypeAlias = Document | StoredDocument
 
 _GZIP_BITS: Final = 31
 _GZIP_LEVEL: Final = 6
+
+
+class TooManyColumnsError(ValueError):
+    """The documents have more fields than a table may have columns."""
 
 
 class Writer(Protocol):

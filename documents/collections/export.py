@@ -3,9 +3,9 @@
 Batches come raw from MongoDB, and the next one only once the last but one was taken: who takes slowly makes MongoDB
 wait, and memory stays within two batches. They are written in a thread, a slice at a time, so that others are served.
 
-All is read at one cluster time, also the columns of CSV, which take a pass of their own. MongoDB keeps a snapshot for
-`minSnapshotHistoryWindowInSeconds`, 300 unless it is told otherwise. What takes longer fails; it never goes on from
-another moment.
+All is read at one cluster time, also the columns of CSV and Parquet, which take a pass of their own. MongoDB keeps a
+snapshot for `minSnapshotHistoryWindowInSeconds`, 300 unless it is told otherwise. What takes longer fails; it never
+goes on from another moment.
 
 Source:
     MongoDB manual, Read Concern "snapshot"; driver specifications, Snapshot Reads.
@@ -14,9 +14,10 @@ Source:
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, NamedTuple
 
 import orjson
@@ -26,9 +27,12 @@ from documents.access.policy import Policy
 from documents.codec.compressed import Compression
 from documents.codec.csv_writer import find_columns
 from documents.codec.formats import WriteOptions, make_writer
+from documents.codec.parquet import MissingParquetError, load_pyarrow
+from documents.codec.parquet_columns import ColumnFinder
+from documents.codec.parquet_writer import OtherDocumentsError
 from documents.codec.records import Format
 from documents.codec.stored import StoredBatch, split_batch
-from documents.codec.writers import CompressingWriter, Exported, Writer
+from documents.codec.writers import CompressingWriter, Exported, TooManyColumnsError, Writer
 from documents.collections.operations import Find
 from documents.collections.plan import Planner
 from documents.collections.read import CountPlan
@@ -37,8 +41,9 @@ from documents.collections.snapshot import Query, Snapshot, open_snapshot
 from documents.database.deadline import Deadline
 from documents.errors import DeadlineExceededError, Fault, InvalidParameterError, QueryRefusedError
 from documents.query.filter import Filter
-from documents.query.projection import Projection
+from documents.query.projection import ID, Projection
 from documents.query.sort import Sort
+from documents.types import Document
 
 MAX_COLUMNS: Final = 10_000
 """Columns of a table. Documents with keys that are data have no end of them."""
@@ -59,7 +64,7 @@ class Export:
         find: Which, in what order, and which fields of them. Without a sort they come as MongoDB finds them, which is
             fastest. Of `limit`, documents at most, there is no largest; None is all. There are no pages.
         form: Of the file.
-        compression: Of the whole file.
+        compression: Of the whole file. Parquet has none: it is compressed inside.
         trailer: Add a last line `{"_sheaf":{"documents":N}}`, which says that the lines before it are all there are.
         guard_formulas: CSV: keep spreadsheets from running strings as formulas.
     """
@@ -138,7 +143,7 @@ class ExportPlan:
         """
         query = Query(
             self.filter.to_mongo(),
-            self.projection.to_mongo(),
+            self._fields,
             self.sort.to_mongo() if self.sort else None,
             self.limit or 0,
         )
@@ -153,15 +158,23 @@ class ExportPlan:
                 yield piece
 
     async def _write(self, snapshot: Snapshot) -> AsyncGenerator[Piece]:
-        columns: list[str] | None = None
-        if self.operation.form in TABLES:
-            columns = [*self._named_columns]
-            if not columns:
-                async with aclosing(self._find_columns(snapshot)) as finds:
-                    async for found in finds:
-                        columns = found
-                        yield Piece(b"", 0)
-        writer = self._make_writer(columns)
+        found = dict.fromkeys(self._named_columns)
+        finder = ColumnFinder(dict.fromkeys(map(_top, found)), limit=MAX_COLUMNS)
+        see = None
+        if self.operation.form is Format.PARQUET:
+            see = finder.see
+        elif self.operation.form in TABLES and not found:
+            see = partial(_add_columns, found)
+        if see:
+            async with aclosing(self._look(snapshot, see)) as looks:
+                async for nothing in looks:
+                    yield nothing
+        options = WriteOptions(
+            columns=[*found] or [ID],
+            typed_columns=finder.columns(),
+            guard_formulas=self.operation.guard_formulas,
+        )
+        writer = await asyncio.to_thread(self._make_writer, options)
         head, written = writer.start(), 0
         async with aclosing(snapshot.slices()) as slices:
             async for part in slices:
@@ -171,25 +184,30 @@ class ExportPlan:
                 head = b""
         yield Piece(head + await asyncio.to_thread(writer.end), written)
 
-    async def _find_columns(self, snapshot: Snapshot) -> AsyncGenerator[list[str]]:
-        """Yield the columns that are known so far, in the order in which they come up."""
-        found: dict[str, None] = {}
+    async def _look(self, snapshot: Snapshot, see: Callable[[Sequence[Document]], None]) -> AsyncGenerator[Piece]:
+        """Show all documents, some at a time. Yield nothing in between."""
         async with aclosing(snapshot.slices()) as slices:
             async for part in slices:
-                await asyncio.to_thread(_add_columns, found, part)
-                yield list(found)
-        yield list(found) or ["_id"]
+                await asyncio.to_thread(_see_slice, see, part)
+                yield Piece(b"", 0)
 
     def _note(self, seconds: float) -> None:
         keys = self.sort.keys if self.sort else ()
         self.services.shapes.note(self.collection, self.filter, keys, seconds=seconds)
 
     @property
+    def _fields(self) -> dict[str, int] | None:
+        fields = self.projection.to_mongo()
+        named = self._named_columns
+        if self.operation.form is Format.PARQUET and named and ID not in map(_top, named):
+            return {**(fields or {}), ID: 0}  # columns are those that are named
+        return fields
+
+    @property
     def _named_columns(self) -> tuple[str, ...]:
         return () if self.projection.excludes else self.projection.fields
 
-    def _make_writer(self, columns: list[str] | None) -> Writer:
-        options = WriteOptions(columns=columns, guard_formulas=self.operation.guard_formulas)
+    def _make_writer(self, options: WriteOptions) -> Writer:
         writer = make_writer(self.operation.form, options)
         if self.operation.trailer:
             writer = TrailingWriter(writer)
@@ -200,7 +218,8 @@ async def plan_export(planner: Planner, operation: Export, policy: Policy) -> Ex
     """Plan an export: what a list would show under the same policy, without its pages.
 
     Raises:
-        InvalidParameterError: The limit is below 1, a cursor is given, or the format has no trailer.
+        InvalidParameterError: The limit is below 1, a cursor is given, or the format has no trailer, no compression, or
+            is Parquet and pyarrow is not installed.
     """
     find = operation.find
     if find.limit is not None and not 1 <= find.limit < 2**31:
@@ -209,9 +228,27 @@ async def plan_export(planner: Planner, operation: Export, policy: Policy) -> Ex
         raise _invalid(f"{find.place}cursor", "not-allowed", "An export has no pages, so it takes no cursor.")
     if operation.trailer and operation.form not in LINES:
         raise _invalid(f"{find.place}trailer", "not-allowed", "Only ndjson and ejson can have a trailer.")
+    if operation.form is Format.PARQUET:
+        await _check_parquet(operation)
     found = await planner.find(replace(find, limit=None, count=None), policy)
     sort = None if find.sort in (None, "") else found.sort
     return ExportPlan(found.services, found.collection, found.filter, sort, found.projection, find.limit, operation)
+
+
+def _top(path: str) -> str:
+    return path.partition(".")[0]
+
+
+async def _check_parquet(operation: Export) -> None:
+    place = operation.find.place
+    if operation.compression:
+        raise _invalid(
+            f"{place}compress", "not-allowed", "Parquet is compressed inside, so it is not compressed again."
+        )
+    try:
+        await asyncio.to_thread(load_pyarrow)  # which takes its time when it is first imported
+    except MissingParquetError as error:
+        raise _invalid(f"{place}format", "not-available", str(error)) from None
 
 
 def _write_slice(writer: Writer, part: bytes, form: Format) -> tuple[bytes, int]:
@@ -220,17 +257,27 @@ def _write_slice(writer: Writer, part: bytes, form: Format) -> tuple[bytes, int]
         return writer.write(documents), len(documents)
     except BSONError as error:
         raise _damaged() from error
+    except OtherDocumentsError as error:
+        raise QueryRefusedError(
+            "MongoDB found other documents for the rows than for the columns before. Ask for an order with sort."
+        ) from error
 
 
-def _add_columns(columns: dict[str, None], part: bytes) -> None:
+def _see_slice(see: Callable[[Sequence[Document]], None], part: bytes) -> None:
     try:
-        columns.update(dict.fromkeys(find_columns(_decoded(part).documents)))
+        see(_decoded(part).documents)
     except BSONError as error:
         raise _damaged() from error
-    if len(columns) > MAX_COLUMNS:
+    except TooManyColumnsError:
         raise QueryRefusedError(
             f"The documents have more than {MAX_COLUMNS} fields; name those that are to be columns."
-        )
+        ) from None
+
+
+def _add_columns(columns: dict[str, None], documents: Sequence[Document]) -> None:
+    columns.update(dict.fromkeys(find_columns(documents)))
+    if len(columns) > MAX_COLUMNS:
+        raise TooManyColumnsError
 
 
 def _decoded(part: bytes) -> StoredBatch:

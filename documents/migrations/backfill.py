@@ -29,7 +29,7 @@ from documents.migrations.compile import Change
 from documents.migrations.errors import DocumentFailedError, LagUnknownError
 from documents.migrations.held import STEP_SECONDS, MigrationLock, is_transient
 from documents.migrations.throttle import FULL_SPEED, Throttle, is_paused, read_lag
-from documents.migrations.walk import find_ids, find_matching, value_of
+from documents.migrations.walk import find_ids_after, find_matching, value_of
 
 SWEEPS: Final = 3
 """Most walks for what came in behind the first one."""
@@ -135,7 +135,7 @@ class _Backfill:
             ids: Sequence[RawBSONDocument] = ()
             try:
                 with pymongo.timeout(STEP_SECONDS):
-                    ids = await find_ids(self._connection, self._change.collection, checkpoint.after, self._size)
+                    ids = await find_ids_after(self._connection, self._change.collection, checkpoint.after, self._size)
                     if ids and checkpoint.sweep and not (ids := await self._matching(last := ids)):
                         # Not written down: a sweep that is killed begins anew where it last changed something.
                         return replace(checkpoint, after=last[-1])

@@ -14,12 +14,13 @@ from documents.codec.encode import encode
 from documents.database.connection import RAW_OPTIONS, Connection
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import NOT_THE_REQUEST
+from documents.database.id_order import BY_ID
 from documents.errors import StoreError
 from documents.migrations.compile import Change
 from documents.migrations.errors import DocumentFailedError, MigrationFailedError
 from documents.migrations.held import STEP_SECONDS
 from documents.migrations.operations import Rewrite
-from documents.migrations.walk import BY_ID, decode, filter_of
+from documents.migrations.walk import decode, filter_of
 from documents.types import Document
 
 HELD_BYTES: Final = 4 * 1024 * 1024

@@ -18,6 +18,7 @@ from documents.lifecycle import Store, open_store
 from documents.models.discovery import ModelError
 from documents.settings import Environment, Settings
 from scripts.console import RESULTS, announce, print_json
+from scripts.exits import FAILED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
 
@@ -51,7 +52,7 @@ def doctor(
     if as_json:
         print_json([asdict(finding) for finding in findings])
     if any(finding.verdict == "error" for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:

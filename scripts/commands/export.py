@@ -3,11 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import Annotated, BinaryIO, Final
 
 import typer
@@ -26,11 +25,11 @@ from documents.errors import InputError, InvalidFilterError
 from documents.lifecycle import Store, open_store
 from documents.settings import Environment, Settings
 from scripts.console import MESSAGES, errors_to, print_json
+from scripts.exits import BROKEN_PIPE, FAILED, INTERRUPTED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
+from scripts.whole_file import whole_file
 
-INTERRUPTED: Final = 130
-BROKEN_PIPE: Final = 141
 BATCH_SECONDS: Final = 300.0
 """Longest that MongoDB may take for one batch: as long as it keeps a snapshot."""
 
@@ -77,7 +76,8 @@ def export(  # noqa: PLR0913  # each is a flag
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many documents. [all]", show_default=False)] = None,
     compress: Annotated[
-        Compression | None, typer.Option(help="Compress it. [as the ending says: .gz, .zst]", show_default=False)
+        Compression | None,
+        typer.Option(help="Compress it; not Parquet. [as the ending says: .gz, .zst]", show_default=False),
     ] = None,
     guard_formulas: Annotated[
         bool, typer.Option("--guard-formulas", help="In CSV, put ' before text that spreadsheets would run.")
@@ -90,11 +90,13 @@ def export(  # noqa: PLR0913  # each is a flag
     """Write the documents of a collection to a file, all as they are at one moment.
 
     The file gets its name once it is whole; until then it has another one beside it, and Ctrl-C leaves
-    nothing behind. Extended JSON and BSON keep every type, so what is read from them is equal.
+    nothing behind. Extended JSON and BSON keep every type, so what is read from them is equal. Parquet has
+    typed columns; it needs pyarrow: pip install 'sheaf[parquet]'.
 
     Examples:
       sheaf export products products.ndjson
       sheaf export orders orders.csv.gz --fields _id,total --filter '{"total": {"$gt": 100}}'
+      sheaf export orders orders.parquet --sort _id
       sheaf export products --format ejson | ssh elsewhere 'cat > products.ejson'
     """
     if as_json and file == STANDARD_OUTPUT:
@@ -113,7 +115,7 @@ def export(  # noqa: PLR0913  # each is a flag
         raise typer.Exit(BROKEN_PIPE) from None
     except OSError as error:
         errors_to(ExportFileError(f"{file} cannot be written: {error.strerror}."))
-        raise typer.Exit(1) from None
+        raise typer.Exit(FAILED) from None
     if as_json:
         told = {"collection": collection, "file": str(file), "format": str(form), "compression": compression}
         print_json(told | {"documents": written.documents, "bytes": written.bytes, "seconds": written.seconds})
@@ -147,36 +149,13 @@ async def _export(settings: Settings, operation: Export, file: Path, *, as_json:
         plan = await _plan(store, operation)
         if file == STANDARD_OUTPUT:
             return await _write(plan, sys.stdout.buffer, as_json=as_json)
-        with _whole(file) as output:
+        with whole_file(file) as output:
             return await _write(plan, output, as_json=as_json)
 
 
 async def _plan(store: Store, operation: Export) -> ExportPlan:
     with Running(Deadline(PLAN_SECONDS), writes=False):
         return await plan_export(store.planner, operation, store.policy)
-
-
-@contextmanager
-def _whole(file: Path) -> Generator[BinaryIO]:
-    """Give a file that gets its name when all is written, and is gone when it is not.
-
-    What is there already and is no file, such as a pipe, is written to as it is.
-    """
-    file = file.resolve()  # a link stays one
-    if file.exists() and not file.is_file():
-        with file.open("wb") as output:
-            yield output
-        return
-    part = file.with_name(f".{file.name}.{token_hex(4)}.part")
-    with part.open("xb") as output:
-        try:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-            part.replace(file)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
 
 
 async def _write(plan: ExportPlan, output: BinaryIO, *, as_json: bool) -> _Written:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.markup import escape
@@ -24,16 +24,12 @@ from documents.migrations.errors import LockHeldError, MigrationError
 from documents.migrations.lock import hold_lock
 from documents.settings import Environment, Settings
 from scripts.console import MESSAGES, errors_to, print_json
+from scripts.exits import DIFFERS, FAILED, INTERRUPTED, LOCKED
 from scripts.index_report import ALL_THERE, mending_command, show_advice, show_plans
 from scripts.index_work import IndexWork
-from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
+from scripts.options import AsJson, Database, DataDir, MongodbUri, Wait, settings_of
 from scripts.production import Yes, require_yes
 from scripts.running import run
-
-FAILED: Final = 1
-DRIFT: Final = 2
-LOCKED: Final = 4
-INTERRUPTED: Final = 130
 
 Names: TypeAlias = list[str] | None
 Collections: TypeAlias = Annotated[
@@ -125,7 +121,7 @@ def check(
     _show(plans, as_json=as_json)
     if any(not found.is_empty for found in plans.values()):
         _say_how_to_mend(plans, choice)
-        raise typer.Exit(DRIFT)
+        raise typer.Exit(DIFFERS)
 
 
 @indexes.command()
@@ -138,7 +134,7 @@ def apply(  # noqa: PLR0913  # each is a flag
     *,
     shorten_ttl: ShortenTtl = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait while another process changes things.")] = 0,
+    wait: Wait = 0,
     yes: Yes = False,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
@@ -269,7 +265,7 @@ async def _apply(settings: Settings, choice: _Choice, *, wait: timedelta, as_jso
     is_different = any(not found.is_empty for found in left.values())
     if is_different:
         _say_how_to_mend(left, choice)
-    return FAILED if work.failed else DRIFT if is_different else 0
+    return FAILED if work.failed else DIFFERS if is_different else 0
 
 
 def _is_question(change: IndexChange) -> bool:

@@ -1,8 +1,7 @@
 """`sheaf migrate`: bring the documents that are stored up to date with the revisions in files."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.markup import escape
@@ -16,17 +15,12 @@ from documents.migrations.state import read_state
 from documents.migrations.throttle import set_paused
 from scripts.commands.revision import merge, revision
 from scripts.console import MESSAGES, print_json
+from scripts.exits import DIFFERS
 from scripts.migrate_report import show_history, show_plans, show_revisions, show_troubles
-from scripts.migrate_target import load_folder, target_of, throttle_of
-from scripts.options import MIGRATIONS, AsJson, Database, DataDir, MongodbUri
-from scripts.production import Yes, require_yes
+from scripts.migrate_target import load_folder, target_of, target_to_change, throttle_of
+from scripts.options import MIGRATIONS, AsJson, Database, DataDir, Folder, MongodbUri, Wait
+from scripts.production import Yes
 
-BEHIND: Final = 2
-"""The exit code of `check` when something is not as it should be."""
-
-Folder: TypeAlias = Annotated[
-    Path, typer.Option(help="Where the revisions are: a file for each.", show_default="scripts/migrations")
-]
 To: TypeAlias = Annotated[
     str | None, typer.Option(help="The beginning of the id of the last revision to run.", show_default="the head")
 ]
@@ -37,9 +31,6 @@ UpTo: TypeAlias = Annotated[
         "when the old one is gone.",
         show_default="all",
     ),
-]
-Wait: TypeAlias = Annotated[
-    float, typer.Option(min=0, help="Seconds to wait for another process that migrates, before giving up with 4.")
 ]
 Rate: TypeAlias = Annotated[
     float | None, typer.Option(min=0.001, help="Most documents a second, to spare the database.", show_default="any")
@@ -112,8 +103,7 @@ def upgrade(  # noqa: PLR0913  # each is a flag
       sheaf migrate upgrade --phase expand
       sheaf migrate upgrade --rate 2000 --max-lag 5
     """
-    target = target_of(folder, data_dir, mongodb_uri, database, as_json=as_json)
-    require_yes(target.settings, yes=yes)
+    target = target_to_change(folder, data_dir, mongodb_uri, database, yes=yes, as_json=as_json)
     throttle = throttle_of(rate, max_lag)
     target.migrate(
         "sheaf migrate upgrade",
@@ -155,8 +145,7 @@ def downgrade(  # noqa: PLR0913  # each is a flag
       sheaf migrate downgrade --to -1
       sheaf migrate downgrade --to 3f9c
     """
-    target = target_of(folder, data_dir, mongodb_uri, database, as_json=as_json)
-    require_yes(target.settings, yes=yes)
+    target = target_to_change(folder, data_dir, mongodb_uri, database, yes=yes, as_json=as_json)
     throttle = throttle_of(rate, max_lag)
     target.migrate(
         "sheaf migrate downgrade",
@@ -182,8 +171,7 @@ def resume(  # noqa: PLR0913  # each is a flag
     as_json: AsJson = False,
 ) -> None:
     """Go on with what was interrupted or failed, forth or back as it was meant, and begin nothing else."""
-    target = target_of(folder, data_dir, mongodb_uri, database, as_json=as_json)
-    require_yes(target.settings, yes=yes)
+    target = target_to_change(folder, data_dir, mongodb_uri, database, yes=yes, as_json=as_json)
     throttle = throttle_of(rate, max_lag)
     target.migrate(
         "sheaf migrate resume",
@@ -210,7 +198,7 @@ def check(
     else:
         show_troubles(state)
     if not state.is_current:
-        raise typer.Exit(BEHIND)
+        raise typer.Exit(DIFFERS)
 
 
 @migrate.command()
@@ -283,8 +271,7 @@ def stamp(  # noqa: PLR0913  # each is a flag
     """
     if (accept or forget) and to:
         raise typer.BadParameter("--to goes with neither --accept nor --forget.")
-    target = target_of(folder, data_dir, mongodb_uri, database)
-    require_yes(target.settings, yes=yes)
+    target = target_to_change(folder, data_dir, mongodb_uri, database, yes=yes)
 
     async def work(connection: Connection, lock: MigrationLock) -> dict[str, list[str]]:
         if not accept and not forget:
@@ -315,8 +302,7 @@ def unlock(
 
     A holder that still runs notices, and writes nothing more.
     """
-    target = target_of(None, data_dir, mongodb_uri, database)
-    require_yes(target.settings, yes=yes)
+    target = target_to_change(None, data_dir, mongodb_uri, database, yes=yes)
     holder = target.run(lambda connection, _: break_lock(connection.database))
     if as_json:
         print_json(None if holder is None else _told(holder))

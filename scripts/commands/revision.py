@@ -1,6 +1,5 @@
 """`sheaf migrate revision` and `sheaf migrate merge`: write a new revision."""
 
-from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
@@ -21,15 +20,12 @@ from documents.migrations.revisions import load_revisions
 from documents.models.discovery import discover_models
 from documents.settings import Settings
 from scripts.console import MESSAGES, print_json
-from scripts.options import MIGRATIONS, AsJson, Database, DataDir, MongodbUri, settings_of
+from scripts.options import MIGRATIONS, AsJson, Database, DataDir, Folder, MongodbUri, settings_of
 from scripts.running import run
 
 BY_HAND: Final = "Fill in the phases with operations of documents/migrations/operations.py, and import each from there."
 MERGED: Final = "Joins what was written side by side. It seldom needs operations of its own."
 
-Folder: TypeAlias = Annotated[
-    Path, typer.Option(help="Where the revisions are: a file for each.", show_default="scripts/migrations")
-]
 Message: TypeAlias = Annotated[str, typer.Argument(help="What it is for, in one line: “Add a currency to products”.")]
 
 

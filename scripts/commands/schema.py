@@ -13,6 +13,7 @@ from documents.errors import Fault, InvalidParameterError
 from documents.profile.diff import Severity, Thresholds, diff, exit_code
 from documents.settings import Settings
 from scripts.console import MESSAGES, announce, print_json
+from scripts.exits import DIFFERS, INTERRUPTED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
 from scripts.schema_promote import (
@@ -37,10 +38,9 @@ from scripts.schema_source import (
     look_at_load,
     open_target,
 )
+from scripts.whole_file import whole_file
 
-MISFIT: Final = 2
 LOAD: Final = "load:"
-INTERRUPTED: Final = 130
 MAX_SAMPLE: Final = 100_000
 
 T = TypeVar("T")
@@ -200,14 +200,15 @@ def promote(  # noqa: PLR0913  # each is a flag
     guesses = sample is None and not full
     promotion, source = _run(_promote(settings, collection, chosen, file, scope, guesses=guesses))
     if not check_only:
-        file.write_text(source, "utf-8")
+        with whole_file(file) as written:
+            written.write(source.encode())
         promotion = replace(promotion, is_written=True)
     if as_json:
         print_json(promotion.to_dict())
     else:
         show_promotion(promotion, source, check_only=check_only)
     if promotion.checked["misfits"]:
-        raise typer.Exit(MISFIT)
+        raise typer.Exit(DIFFERS)
 
 
 def _scope(sample: int | None, *, full: bool, fresh: bool, redact: bool, is_silent: bool) -> Scope:

@@ -6,6 +6,7 @@ import io
 import shutil
 import socket
 import subprocess
+import sys
 import zlib
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from pymongo import MongoClient
 from starlette.types import Message
 
 from api.endpoints import export
+from documents.codec.formats import make_reader
+from documents.codec.records import Format
 from documents.database.embedded import EmbeddedMongo
 from tests.api.answers import faults, refusal, stored
 from tests.faults import GROUP, FailPoints
@@ -69,6 +72,7 @@ class TestExport:
             ("text/*", "text/csv; charset=utf-8"),
             ("text/tab-separated-values, */*;q=0.1", "text/tab-separated-values; charset=utf-8"),
             ("application/json;q=0.5, application/bson", "application/bson"),
+            ("application/vnd.apache.parquet", "application/vnd.apache.parquet"),
             ("application/x-ndjson;q=0, application/*", "application/json"),
         ],
     )
@@ -122,6 +126,8 @@ class TestExport:
             ("format=xml", "?format", "invalid"),
             ("format=parquet2", "?format", "invalid"),
             ("compress=lzma", "?compress", "invalid"),
+            ("format=parquet&compress=zstd", "?compress", "not-allowed"),
+            ("format=parquet&trailer=true", "?trailer", "not-allowed"),
             ("trailer=1", "?trailer", "invalid"),
             ("format=csv&trailer=true", "?trailer", "not-allowed"),
             ("format=csv&format=csv", "?format", "duplicate"),
@@ -134,6 +140,28 @@ class TestExport:
         response = await client.get(f"/v1/{shelf}:export?{query}")
         refusal(response, 400, "invalid-parameter")
         assert faults(response) == {(place, code)}
+
+    async def test_parquet(self, client: Client, shelf: str) -> None:
+        for coding in ("identity", "gzip, zstd"):
+            url = f"/v1/{shelf}:export?format=parquet&sort=-n&fields=n,a.b&n[lt]=3"
+            response = await client.get(url, headers={"accept-encoding": coding})
+            assert response.headers["content-type"] == "application/vnd.apache.parquet"
+            assert response.headers["content-disposition"] == f'attachment; filename="{shelf}.parquet"'
+            assert "content-encoding" not in response.headers, "it is compressed inside"
+            reader = make_reader(Format.PARQUET)
+            records = [*reader.feed(response.content), *reader.end()]
+            assert [record.document for record in records] == [{"n": 2, "a": {"b": "y"}}, {"n": 1, "a": {"b": "x"}}]
+
+    async def test_parquet_without_pyarrow(self, client: Client, shelf: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+        monkeypatch.setattr(export, "has_parquet", lambda: False)
+        url, media = f"/v1/{shelf}:export", "application/vnd.apache.parquet"
+        response = await client.get(f"{url}?format=parquet")
+        refusal(response, 400, "invalid-parameter")
+        assert faults(response) == {("?format", "not-available")}
+        refusal(await client.get(url, headers={"accept": media}), 406, "not-acceptable")
+        response = await client.get(url, headers={"accept": f"{media}, text/csv;q=0.5"})
+        assert response.headers["content-type"].startswith("text/csv")
 
     async def test_refusals_before_the_first_byte(self, client: Client, shelf: str, collection: str) -> None:
         refusal(await client.get(f"/v1/{collection}x:export"), 404, "collection-not-found")
@@ -200,6 +228,15 @@ class TestBrokenOff:
             pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
         ):
             client.get(self.URL, headers=headers)
+
+    @pytest.mark.parametrize("form", ["csv", "parquet"])
+    def test_a_failure_in_the_first_pass_of_a_table(self, failing: Server, fail: FailPoints, form: str) -> None:
+        with (
+            failing.client() as client,
+            fail.failing("getMore", errorCode=SNAPSHOT_TOO_OLD),
+            pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
+        ):
+            client.get(f"{self.URL}?format={form}", headers=IDENTITY)
 
     def test_a_lost_connection_to_mongodb(self, failing: Server, fail: FailPoints) -> None:
         with (

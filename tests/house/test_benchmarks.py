@@ -14,7 +14,7 @@ from benchmarks.__main__ import parse
 from benchmarks.client import Client
 from benchmarks.contender import CONTENDERS, RESTHEART_JAR, SHEAF
 from benchmarks.database import find_mongod
-from benchmarks.dataset import category_of, id_of, insert_body, make_fields
+from benchmarks.dataset import category_of, id_of, insert_body, make_documents, make_fields
 from benchmarks.deep_page import is_indexed, list_stages
 from benchmarks.install import PEERS, Environment
 from benchmarks.load import SCRIPT, Load, Order, parse_wrk, script_arguments
@@ -248,7 +248,8 @@ def test_wrk_without_a_result_is_a_failure() -> None:
 
 
 def test_documents_are_of_about_400_bytes_and_in_the_order_of_their_ids() -> None:
-    sizes = [len(bson.encode({"_id": bson.ObjectId(id_of(number))} | make_fields(number))) for number in range(50)]
+    sizes = [len(bson.encode(document)) for document in make_documents(range(50))]
+    assert make_documents(range(7, 9)) == make_documents(range(50))[7:9], "the same, whoever asks for them"
     assert all(380 <= size <= 480 for size in sizes)
     assert all(before < after for before, after in pairwise(map(id_of, range(500))))
 

@@ -96,6 +96,21 @@ def test_other_endings(type_in: Type, tmp_path: Path) -> None:
     assert (tmp_path / "a.tsv").read_text().startswith("_id\tn\ta.b\tt\n")
 
 
+def test_parquet(type_in: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = type_in("things", "a.parquet", "--sort", "n")
+    assert (code, err) == (0, "Wrote 5 documents to a.parquet.\n")
+    reader = make_reader(Format.PARQUET)
+    records = [*reader.feed((tmp_path / "a.parquet").read_bytes()), *reader.end()]
+    assert [record.document for record in records] == DOCUMENTS
+    for words in (("b.parquet", "--compress", "gzip"), ("b.parquet.zst",)):
+        code, _, err = type_in("things", *words)
+        assert (code, "compressed inside" in err) == (1, True)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # as if it were not there
+    code, _, err = type_in("things", "b.parquet")
+    assert (code, "run `pip install 'sheaf[parquet]'`" in err) == (1, True)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.parquet"]
+
+
 def test_flags_win_over_the_ending(type_in: Type, tmp_path: Path) -> None:
     assert type_in("things", "a.txt", "--format", "csv", "--compress", "gzip", "--fields", "n", "--sort", "n")[0] == 0
     assert gzip.decompress((tmp_path / "a.txt").read_bytes()).split() == [b"n", b"0", b"1", b"2", b"3", b"4"]

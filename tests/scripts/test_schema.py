@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,6 +197,22 @@ class TestPromote:
         assert "has no documents" in sheaf.refused("promote", "empty", "--output", "e.py")
         assert list(tmp_path.glob("*.py")) == []
 
+    @pytest.mark.parametrize("moment", ["os.fsync", "Path.replace"])
+    def test_killed_while_it_writes_it_leaves_the_model_as_it_was(
+        self, sheaf: Sheaf, visits: str, tmp_path: Path, moment: str
+    ) -> None:
+        file = tmp_path / "call.py"
+        sheaf("promote", visits, "--name", "Call", "--output", str(file))
+        old = file.read_text()
+        for output, words in ((file, ("--force",)), (tmp_path / "new.py", ())):
+            command = [sys.executable, "-c", _KILLED.format(moment), "schema", "promote", visits]
+            killed = subprocess.run([*command, "--output", str(output), *words], capture_output=True, check=False)
+            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            assert len([*tmp_path.glob(f".{output.name}.*.part")]) == 1, "it was writing"
+        assert [(each.name, each.read_text()) for each in tmp_path.glob("*.py")] == [("call.py", old)]
+        sheaf("promote", visits, "--output", str(tmp_path / "new.py"))  # and what is left is in nobody's way
+        assert "class Visit(Document):" in (tmp_path / "new.py").read_text()
+
 
 def test_from_anything_goes_to_typed(  # noqa: PLR0917  # fixtures
     sheaf: Sheaf, visits: str, database: Database, repository: Path, mongo_uri: str, tmp_path: Path
@@ -219,3 +238,12 @@ def test_from_anything_goes_to_typed(  # noqa: PLR0917  # fixtures
                 "ms",
             ]
     assert list(database[visits].find()) == before
+
+
+_KILLED = """
+import os, signal
+from pathlib import Path
+from scripts.cli import main
+{} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""

@@ -16,7 +16,7 @@ from pymongo.database import Database
 from documents.seeds.files import SeedError
 from scripts.cli import main
 from scripts.commands.seed import parse_counts
-from scripts.production import REFUSED
+from scripts.exits import REFUSED
 
 Type = Callable[..., tuple[int, str, str]]
 """Types `sheaf seed` with these words; answers with the exit code, standard output and standard error."""

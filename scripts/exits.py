@@ -1,0 +1,24 @@
+"""The exit codes of commands. `docs/operations.md` says of which command each is what."""
+
+from typing import Final
+
+FAILED: Final = 1
+"""Something went wrong, and the last lines say what."""
+
+DIFFERS: Final = 2
+"""Something is not as it should be, which is what the command was to find out."""
+
+REFUSED: Final = 3
+"""The target looks like production, and nobody said that it may be touched."""
+
+LOCKED: Final = 4
+"""Another process holds the lock, and the command would not wait for it any longer."""
+
+INTERRUPTED: Final = 130
+"""Ctrl-C stopped it."""
+
+BROKEN_PIPE: Final = 141
+"""Whoever read standard output stopped reading."""
+
+TERMINATED: Final = 143
+"""SIGTERM ended it in good order."""
