@@ -30,7 +30,7 @@ class Exchange(Request):
     reading: bool = False
     """Whether somebody waits for the body, and so hears of a client that goes away."""
 
-    @cached_property
+    @property
     def store(self) -> Store:
         """The open store."""
         return self.scope["state"]["store"]
@@ -124,17 +124,30 @@ class Exchange(Request):
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def plan(self, planning: Callable[[T, Policy], Awaitable[P]], operation: T) -> P:
+    async def plan(
+        self,
+        planning: Callable[[T, Policy], Awaitable[P]],
+        operation: T,
+        *,
+        at_once: Callable[[T, Policy], P | None] | None = None,
+    ) -> P:
         """Return the plan for an operation under the caller's policy.
 
         Looking a collection up may ask MongoDB, within the request's time.
 
+        Args:
+            planning: Plans it, whatever it takes.
+            operation: What was asked for.
+            at_once: Plans it if that asks nobody. It is tried first: to set a time limit costs more than such a plan.
+
         Raises:
             NotAcceptableError: Nothing is done whose answer the client could not read.
         """
-        _ = self.accepts
+        _, deadline = self.accepts, self.deadline
+        if at_once is not None and (plan := at_once(operation, self.policy)) is not None:
+            return plan
         try:
-            with Running(self.deadline, writes=False):
+            with Running(deadline, writes=False):
                 return await planning(operation, self.policy)
         except UnavailableError as error:
             if not self.only_reads:

@@ -38,6 +38,7 @@ BACKLOG: Final = 2048
 class PatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 that waits for a client to send its headers and to take its answer, but not for ever."""
 
+    transport: GatheringTransport  # pyright: ignore[reportIncompatibleVariableOverride]  # which `connection_made` sees to
     _header_timer: TimerHandle | None = None
     _header_bytes = 0
     _header_tail = b""
@@ -80,7 +81,8 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, and see to it that the client takes what was answered."""
+        """Send the answer, go on to the next request, and see to it that the client takes what was answered."""
+        self.transport.flush()
         super().on_response_complete()
         unsent = self.transport.get_write_buffer_size()
         if unsent:

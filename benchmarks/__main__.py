@@ -27,7 +27,7 @@ contenders: {", ".join(each.name for each in CONTENDERS)}
 workloads:  {", ".join(each.name for each in WORKLOADS)}
 
 examples:
-  python -m benchmarks                                          all of it: about three quarters of an hour
+  python -m benchmarks                                          all of it: about half an hour
   python -m benchmarks --quick                                  the essentials, in three minutes
   python -m benchmarks --peers eve --workloads get-64 insert-64 Sheaf beside Eve on two workloads
   python -m benchmarks.goals                                    what was promised, and whether it was kept
@@ -58,7 +58,7 @@ def parse(arguments: list[str] | None = None) -> Choice:
             if (each.name in options.workloads if options.workloads else each.is_essential or not quick)
         ),
         rounds=options.rounds or (1 if quick else 3),
-        plan=Plan(seconds=options.seconds or (2 if quick else 5), warmup_seconds=1 if quick else 2),
+        plan=Plan(seconds=options.seconds or (2 if quick else 3), warmup_seconds=1 if quick else 2),
     )
 
 
@@ -75,7 +75,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--peers", nargs="+", choices=peers, metavar="NAME", help="only these, beside Sheaf")
     add("--workloads", nargs="+", choices=[each.name for each in WORKLOADS], metavar="NAME", help="only these")
     add("--rounds", type=_positive, metavar="N", help="times that each is measured; the median counts (3, quick 1)")
-    add("--seconds", type=_positive, metavar="N", help="how long each is measured for (5, quick 2)")
+    add("--seconds", type=_positive, metavar="N", help="how long each is measured for (3, quick 2)")
     add("--name", metavar="NAME", help="name of the files in benchmarks/results (full, quick)")
     return parser
 

@@ -78,7 +78,8 @@ async def get_document(exchange: Exchange) -> Response:
     """Read one document."""
     precondition = parse_precondition(exchange)
     operation = Get(path_parameter(exchange, "collection"), path_parameter(exchange, "id"))
-    plan = await exchange.plan(exchange.store.planner.get, operation)
+    planner = exchange.store.planner
+    plan = await exchange.plan(planner.get, operation, at_once=planner.get_at_once)
     found = await plan.run(exchange.deadline)
     if precondition.if_match is not None and not precondition.if_match.matches(found.etag):
         raise PreconditionFailedError(found.etag)

@@ -144,14 +144,19 @@ class Catalog:
             raise CollectionNotFoundError(name)
         return entry
 
-    async def get_bare_or_none(self, name: str) -> CollectionEntry | None:
-        """Return the same, or None when the collection does not exist yet."""
+    def get_known_or_none(self, name: str) -> CollectionEntry | None:
+        """Return the same if it is known without asking MongoDB, else None."""
         declared = self._declared.get(name)
         if declared is not None:
             return declared
         cached = self._cache.get(name)
-        if cached is not None and cached.until > time.monotonic():
-            return cached.entry
+        return cached.entry if cached is not None and cached.until > time.monotonic() else None
+
+    async def get_bare_or_none(self, name: str) -> CollectionEntry | None:
+        """Return the same, or None when the collection does not exist yet."""
+        known = self.get_known_or_none(name)
+        if known is not None:
+            return known
         if not _NAME.fullmatch(name):
             raise CollectionNotFoundError(name)
         return await self._look_up(name)

@@ -52,6 +52,9 @@ def first_id_type(document: Document) -> IdType:
 
 def id_type_of(value: object) -> IdType:
     """Return the type of one stored `_id`."""
+    exactly = _TYPES.get(type(value))
+    if exactly is not None:
+        return exactly
     for kind, id_type in _TYPES.items():
         if isinstance(value, kind) and not isinstance(value, bool):
             return id_type

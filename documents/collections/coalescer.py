@@ -63,7 +63,7 @@ class _Trip(Generic[T, R]):
     """A batch that has left."""
 
     batch: "Sequence[Waiter[T, R]]"
-    task: "asyncio.Task[None] | None" = None
+    task: "asyncio.Task[object] | None"
 
     def leave(self) -> None:
         """Call the trip off when nobody waits for it any more."""
@@ -179,26 +179,12 @@ class Coalescer(Generic[K, T, R]):
             lane.waiting_bytes -= waiter.size
 
     def _schedule(self, key: K, lane: _Lane[T, R]) -> None:
-        # At the end of this turn of the loop: whoever else arrives in the same turn comes along.
         if not lane.scheduled and lane.waiting and lane.in_flight < self._limits.in_flight:
             lane.scheduled = True
-            self._loop.call_soon(self._depart, key, lane)
-
-    def _depart(self, key: K, lane: _Lane[T, R]) -> None:
-        lane.scheduled = False
-        batch = self._take(lane)
-        if not batch:  # all of them have gone in the meantime
-            self._forget(key, lane)
-            return
-        lane.in_flight += 1
-        trip = _Trip(batch)
-        for waiter in batch:
-            waiter.trip = trip
-        # In a context of its own: the first caller's time limit must not become everybody's.
-        trip.task = self._loop.create_task(self._carry(key, lane, batch), context=Context())
-        self._tasks.add(trip.task)
-        trip.task.add_done_callback(self._tasks.discard)
-        self._schedule(key, lane)
+            # In a context of its own: the first caller's time limit must not become everybody's.
+            task = self._loop.create_task(self._carry(key, lane), context=Context())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def _take(self, lane: _Lane[T, R]) -> list[Waiter[T, R]]:
         batch: list[Waiter[T, R]] = []
@@ -212,7 +198,20 @@ class Coalescer(Generic[K, T, R]):
         lane.waiting_bytes -= size
         return batch
 
-    async def _carry(self, key: K, lane: _Lane[T, R], batch: list[Waiter[T, R]]) -> None:
+    async def _carry(self, key: K, lane: _Lane[T, R]) -> None:
+        # A task begins on the next turn of the loop: whoever else arrived in the same turn comes along.
+        lane.scheduled = False
+        batch = self._take(lane)
+        if batch:  # unless all of them have gone in the meantime
+            await self._travel(key, lane, batch)
+        self._forget(key, lane)
+
+    async def _travel(self, key: K, lane: _Lane[T, R], batch: list[Waiter[T, R]]) -> None:
+        trip = _Trip(batch, asyncio.current_task(self._loop))
+        for waiter in batch:
+            waiter.trip = trip
+        lane.in_flight += 1
+        self._schedule(key, lane)
         try:
             await self._run(key, batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the callers' to hear
@@ -221,7 +220,6 @@ class Coalescer(Generic[K, T, R]):
         finally:
             lane.in_flight -= 1
             self._schedule(key, lane)
-            self._forget(key, lane)
 
     def _forget(self, key: K, lane: _Lane[T, R]) -> None:
         """Drop a lane that nobody uses; whoever comes next gets a new one."""

@@ -97,7 +97,15 @@ class Planner:
     async def get(self, operation: Get, policy: Policy) -> read.GetPlan:
         """Plan a get."""
         policy.require(Action.READ)
-        entry = await self._services.catalog.get_bare(operation.collection)
+        return self._get(await self._services.catalog.get_bare(operation.collection), operation, policy)
+
+    def get_at_once(self, operation: Get, policy: Policy) -> read.GetPlan | None:
+        """Plan a get, or return None where MongoDB has to be asked about the collection first."""
+        policy.require(Action.READ)
+        entry = self._services.catalog.get_known_or_none(operation.collection)
+        return None if entry is None else self._get(entry, operation, policy)
+
+    def _get(self, entry: CollectionEntry, operation: Get, policy: Policy) -> read.GetPlan:
         return read.GetPlan(self._services, entry.name, _existing_id(entry, operation.id), policy.name)
 
     async def find(self, operation: Find, policy: Policy) -> read.FindPlan:
