@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-mock check format bench bench-quick lock clean
+.PHONY: help run test fuzz messy test-mock check format bench bench-quick lock clean
 
 help: ## Show what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -13,12 +13,15 @@ run: .venv/.run ## Start the API on http://127.0.0.1:8000 with its own MongoDB
 	@$(BIN)/sheaf serve
 
 test: .venv/.dev ## Run every test, against a real MongoDB that the tests start
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not alone and not fuzz"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not alone and not fuzz and not messy"
 	@# These measure time: what a disturbance of the machine has spoilt is measured once more.
 	$(BIN)/python -m pytest -m alone || $(BIN)/python -m pytest -m alone --last-failed
 
 fuzz: .venv/.dev ## Hold the served API against its OpenAPI document with Schemathesis, for some minutes
 	$(BIN)/python -m pytest -m fuzz
+
+messy: .venv/.dev ## Load every file of two packages of other people's data, fetched with npm
+	$(BIN)/python -m pytest -m messy
 
 test-mock: .venv/.dev ## Run the CRUD contract on mongomock-motor, with no server
 	$(BIN)/python -m pytest tests/contracts --backend mock

@@ -11,6 +11,7 @@ from documents.codec.csv_reader import CsvReader
 from documents.codec.csv_writer import CsvWriter
 from documents.codec.extended_file import ExtendedReader
 from documents.codec.json_array import JsonArrayReader
+from documents.codec.json_member import JsonMemberReader
 from documents.codec.lines import LineReader
 from documents.codec.parquet import ParquetReader
 from documents.codec.parquet_columns import Column
@@ -43,6 +44,7 @@ class ReadOptions:
         start: Records that begin before this byte, decompressed, are passed over: where a reading that was broken off
             goes on, the `end` of the last record had of it.
         max_bytes: What a compressed stream may hold when decompressed.
+        items: JSON: the member of an object whose array holds the documents, as `features` in GeoJSON.
         header: CSV: names of the columns, where the first row is already data.
         types: CSV: types of columns by name; see `csv_columns.parse_columns`.
         infer: CSV: infer the types of the others.
@@ -52,6 +54,7 @@ class ReadOptions:
     limit: int | None = None
     start: int = 0
     max_bytes: int | None = None
+    items: str | None = None
     header: Sequence[str] | None = None
     types: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     infer: bool = False
@@ -115,6 +118,12 @@ def _read_csv(form: Format, options: ReadOptions) -> Reader:
     )
 
 
+def _read_json(_: Format, options: ReadOptions) -> Reader:
+    if options.items is None:
+        return JsonArrayReader(parse_batch, limit=_limit(options), start=options.start)
+    return JsonMemberReader(options.items, parse_batch, limit=_limit(options), start=options.start)
+
+
 def _read_extended(_: Format, options: ReadOptions) -> Reader:
     return ExtendedReader(
         parse_extended_batch, limit=options.limit or EXTENDED_FACTOR * MAX_DOCUMENT_BYTES, start=options.start
@@ -123,7 +132,7 @@ def _read_extended(_: Format, options: ReadOptions) -> Reader:
 
 _READERS: Final[Mapping[Format, Callable[[Format, ReadOptions], Reader]]] = {
     Format.NDJSON: lambda _, options: LineReader(parse_batch, limit=_limit(options), start=options.start),
-    Format.JSON: lambda _, options: JsonArrayReader(parse_batch, limit=_limit(options), start=options.start),
+    Format.JSON: _read_json,
     Format.EJSON: _read_extended,
     Format.CSV: _read_csv,
     Format.TSV: _read_csv,

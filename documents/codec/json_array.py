@@ -6,7 +6,8 @@ counted, not matched by kind; a string runs from quote to quote. So:
 - an item that is no document, but closes what it opens, is one fault, and reading goes on behind its comma;
 - an item in which a quote or a closing bracket is missing takes the rest with it, since nothing tells where the next
   one begins: one fault, whose `end` says how far;
-- of a text that is no array, or what follows behind one, all is one fault.
+- of a text that is no array, or what follows behind one, all is one fault;
+- a text that is one object is one document.
 """
 
 import re
@@ -30,7 +31,7 @@ _QUOTE, _COMMA, _END = b'",]'
 _OPENING: Final = frozenset(b"{[")
 
 
-class _Item:
+class Item:
     """One item that is being read, over as many pieces as it takes."""
 
     __slots__ = ("_depth", "_escaped", "_in_string", "kept", "line", "offset")
@@ -104,9 +105,12 @@ class JsonArrayReader:
         parse: What makes documents of items.
         limit: Bytes of an item. A longer one is one fault.
         start: Items that begin before this byte are passed over, unparsed.
+        is_inside: Whether the array lies within something else, which goes on behind it and is no concern of this.
     """
 
-    def __init__(self, parse: ParseBatch, *, limit: int, start: int = 0) -> None:
+    def __init__(self, parse: ParseBatch, *, limit: int, start: int = 0, is_inside: bool = False) -> None:
+        self._is_inside = is_inside
+        self._is_single = False
         self._parse = parse
         self._limit = limit
         self._start = start
@@ -114,7 +118,7 @@ class JsonArrayReader:
         self._offset = 0  # of the piece that is being read
         self._counted = 0  # up to where its lines are in `_line`
         self._kept_bom = b""
-        self._item: _Item | None = None
+        self._item: Item | None = None
         self._rest: Rest | None = None
         self._is_begun = False
         self._is_ended = False
@@ -209,13 +213,15 @@ class JsonArrayReader:
         if not self._is_begun:
             return self._begin_array(piece, place)
         if self._is_ended:
+            if self._is_inside:
+                return len(piece)
             self._give_up(place, "Something follows behind the array.")
             return place
         if piece[place] == _END and not self._needs_item:
             self._is_ended = True
             return place + 1
         self._careful = max(self._careful - 1, 0)
-        self._item = _Item(self._line, self._offset + place, self._limit)
+        self._item = Item(self._line, self._offset + place, self._limit)
         return place
 
     def _begin_array(self, piece: bytes, place: int) -> int:
@@ -226,22 +232,29 @@ class JsonArrayReader:
         if piece[place] == ord("["):
             self._is_begun = True
             return place + 1
-        self._give_up(place, "A JSON array must begin with [. Documents on a line each are NDJSON.")
+        if piece[place] == ord("{"):
+            self._is_begun = self._is_single = True
+            self._item = Item(self._line, self._offset + place, self._limit)
+            return place
+        self._give_up(place, "A JSON array must begin with [, and a single document with {.")
         return place
 
     def _give_up(self, place: int, detail: str) -> None:
         self._rest = Rest(self._line, self._offset + place, Fault("", "malformed-json", detail))
 
-    def _read_item(self, item: _Item, piece: bytes, place: int) -> int:
+    def _read_item(self, item: Item, piece: bytes, place: int) -> int:
         end = item.read(piece, place)
         if end == len(piece):
             return end
         self._needs_item = piece[end] == _COMMA
         self._is_ended = not self._needs_item
         self._finish(item)
+        if self._is_single:
+            self._is_ended = True
+            return end  # and what is there follows behind the document
         return end + 1
 
-    def _finish(self, item: _Item) -> None:
+    def _finish(self, item: Item) -> None:
         self._item = None
         if item.offset >= self._start:
             text = item.kept.take()
@@ -272,6 +285,8 @@ class JsonArrayReader:
             yield from (record._replace(fault=fault) for record in records)
             return
         yield from records
+        if self._is_single:
+            return
         # An item that is at fault itself may have taken the end of the array for its own.
         if not any(record.fault for record in records):
             yield Record(self._line, self._offset, self._offset, b"", None, fault)

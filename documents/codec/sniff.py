@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
+import orjson
+
 from documents.codec.compressed import Compression, compression_of, inflate_head
 from documents.codec.lines import BOM
 from documents.codec.parquet import MAGIC
@@ -89,11 +91,29 @@ def _look_at_text(head: bytes) -> Format | None:
     if text[:1] in {b"{", b"["}:
         if _WRAPPER.search(text):
             return Format.EJSON
-        return Format.NDJSON if text.startswith(b"{") else Format.JSON
+        return Format.NDJSON if text.startswith(b"{") and not _goes_on(text) else Format.JSON
     if b"\0" in text:
         return None
     line = text.partition(b"\n")[0]
     return Format.TSV if line.count(b"\t") > line.count(b",") else Format.CSV
+
+
+def _goes_on(text: bytes) -> bool:
+    """Tell whether an object goes on behind its first line, as documents of NDJSON do not: neither of two lines is one.
+
+    A first line may also be cut, or broken. Then the second one is a document.
+    """
+    first, _, rest = text.partition(b"\n")
+    second = rest.lstrip(WHITE).partition(b"\n")[0]
+    return bool(second) and not _is_json(first) and not _is_json(second)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _is_bson(head: bytes) -> bool:

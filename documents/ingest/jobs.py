@@ -356,7 +356,7 @@ def _same(job: Job, load: Load) -> Job:
 def _described(load: Load) -> tuple[Any, ...]:
     options = load.options
     header = None if options.header is None else tuple(options.header)
-    told = (header, dict(options.types), options.infer, options.nested)
+    told = (header, dict(options.types), options.infer, options.nested, options.items)
     return (load.mode, load.on, load.form, load.origin, *told)
 
 
@@ -375,6 +375,7 @@ def _to_record(load: Load, *, by: str, notes: Sequence[str]) -> Document:
             "infer": options.infer,
             "nested": options.nested,
             "max_bytes": options.max_bytes,
+            "items": options.items,
         },
         "origin": load.origin,
         "name": load.name,
@@ -403,6 +404,7 @@ def _from_record(record: Document) -> Job:
             infer=options["infer"],
             nested=options["nested"],
             max_bytes=options["max_bytes"],
+            items=options["items"],
         ),
         origin=Origin(record["origin"]),
         name=record["name"],

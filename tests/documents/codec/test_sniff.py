@@ -58,3 +58,11 @@ def test_compression_is_seen_and_not_believed() -> None:
         assert sniff(data[:20], "x.csv").compression is compression
     assert sniff(b"a,b\n", "x.csv.gz") == (Format.CSV, None, "The name says that it is compressed, but it is not.")
     assert sniff(b"\x1f\x8b\x08" + b"\xff" * 100, "x.json.gz")[:2] == (Format.JSON, Compression.GZIP)
+
+
+def test_an_object_over_several_lines_is_no_ndjson() -> None:
+    assert sniff(b'{"type":"FeatureCollection","features":[{"a":1},\n{"a":2},\n{"a":3}]}').format is Format.JSON
+    assert sniff(b'{\n "a": 1\n}\n').format is Format.JSON
+    assert sniff(b'{"a": \n{"a":2}\n').format is Format.NDJSON
+    assert sniff(b'{"a":1}\n{"a": \n').format is Format.NDJSON
+    assert sniff(b'{"a":1}').format is Format.NDJSON
