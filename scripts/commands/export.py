@@ -3,11 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import Annotated, BinaryIO, Final
 
 import typer
@@ -28,6 +27,7 @@ from documents.settings import Environment, Settings
 from scripts.console import MESSAGES, errors_to, print_json
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
+from scripts.whole_file import whole_file
 
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
@@ -64,7 +64,7 @@ def export(  # noqa: PLR0913  # each is a flag
     *,
     form: Annotated[
         Format | None,
-        typer.Option("--format", help="Its format. [that of the ending, else ndjson]", show_default=False),
+        typer.Option("--format", help="Its format. \\[that of the ending, else ndjson]", show_default=False),
     ] = None,
     filter_: Annotated[
         str | None, typer.Option("--filter", metavar="JSON", help="Only documents that match.", show_default=False)
@@ -73,11 +73,11 @@ def export(  # noqa: PLR0913  # each is a flag
         str | None, typer.Option(help="Only these fields: name,price; or all but these: -secret.", show_default=False)
     ] = None,
     sort: Annotated[
-        str | None, typer.Option(help="In this order: -price,name. [as MongoDB finds them]", show_default=False)
+        str | None, typer.Option(help="In this order: -price,name. \\[as MongoDB finds them]", show_default=False)
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many documents. [all]", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many documents. \\[all]", show_default=False)] = None,
     compress: Annotated[
-        Compression | None, typer.Option(help="Compress it. [as the ending says: .gz, .zst]", show_default=False)
+        Compression | None, typer.Option(help="Compress it. \\[as the ending says: .gz, .zst]", show_default=False)
     ] = None,
     guard_formulas: Annotated[
         bool, typer.Option("--guard-formulas", help="In CSV, put ' before text that spreadsheets would run.")
@@ -147,36 +147,13 @@ async def _export(settings: Settings, operation: Export, file: Path, *, as_json:
         plan = await _plan(store, operation)
         if file == STANDARD_OUTPUT:
             return await _write(plan, sys.stdout.buffer, as_json=as_json)
-        with _whole(file) as output:
+        with whole_file(file) as output:
             return await _write(plan, output, as_json=as_json)
 
 
 async def _plan(store: Store, operation: Export) -> ExportPlan:
     with Running(Deadline(PLAN_SECONDS), writes=False):
         return await plan_export(store.planner, operation, store.policy)
-
-
-@contextmanager
-def _whole(file: Path) -> Generator[BinaryIO]:
-    """Give a file that gets its name when all is written, and is gone when it is not.
-
-    What is there already and is no file, such as a pipe, is written to as it is.
-    """
-    file = file.resolve()  # a link stays one
-    if file.exists() and not file.is_file():
-        with file.open("wb") as output:
-            yield output
-        return
-    part = file.with_name(f".{file.name}.{token_hex(4)}.part")
-    with part.open("xb") as output:
-        try:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-            part.replace(file)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
 
 
 async def _write(plan: ExportPlan, output: BinaryIO, *, as_json: bool) -> _Written:
