@@ -15,9 +15,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Final, Never, TypeVar
+from uuid import UUID
 
 import pymongo
-from bson.binary import UUID_SUBTYPE, Binary
 from bson.int64 import Int64
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -110,10 +110,10 @@ class Claim:
         self.check()
         raise AssertionError("unreachable")
 
-    async def open(self, earlier: Sequence[bytes]) -> None:
+    async def open(self, earlier: Sequence[UUID]) -> None:
         """Shut out whoever had the job before, and whose sessions these are."""
         if earlier:
-            await self._end_sessions([{"id": Binary(session, UUID_SUBTYPE)} for session in earlier])
+            await self._end_sessions([{"id": session} for session in earlier])
         batches = self._connection.collection(BATCHES)
         for slot in range(SLOTS):
             row = {"_id": {"$gte": f"{self.job.id}:{slot}:", "$lt": f"{self.job.id}:{slot};"}}
@@ -205,7 +205,7 @@ async def hold_job(
 
 async def _take(
     connection: Connection, jobs: JobStore, job_id: str, states: tuple[State, ...], sessions: list[AsyncClientSession]
-) -> tuple[Claim, Sequence[bytes]]:
+) -> tuple[Claim, Sequence[UUID]]:
     """Return a job, taken, and the sessions of whoever had it before."""
     holder = {
         "host": socket.gethostname(),
