@@ -149,6 +149,7 @@ def test_the_transaction_took_stock_and_wrote_the_sale(answers: Mapping[str, str
         "json-and-bson.md",
         "operations.md",
         "indexes.md",
+        "ingest.md",
         "export.md",
         "contracts.md",
         "migrations.md",
