@@ -15,7 +15,9 @@ from documents.settings import SettingsError
 from scripts.commands.doctor import doctor
 from scripts.commands.export import export
 from scripts.commands.indexes import indexes
+from scripts.commands.ingest import ingest
 from scripts.commands.migrate import migrate
+from scripts.commands.quarantine import quarantine
 from scripts.commands.schema import schema
 from scripts.commands.seed import seed
 from scripts.commands.serve import serve
@@ -35,6 +37,8 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(doctor)
 app.command()(seed)
+app.add_typer(ingest, name="ingest")
+app.add_typer(quarantine, name="quarantine")
 app.command()(export)
 app.add_typer(indexes, name="indexes")
 app.add_typer(migrate, name="migrate")

@@ -25,6 +25,16 @@ def errors_to(error: Exception) -> None:
         MESSAGES.print(f"  {escape(fault.pointer or '(whole)')}: {escape(fault.detail)}")
 
 
+def printable(text: str, *, keep: str = "") -> str:
+    """Return a text of unknown origin without what a terminal would obey.
+
+    Args:
+        text: It.
+        keep: What stays all the same, such as line feeds.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in keep else "·" for c in text)
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401  # JSON of any type
     """Print a result for programs."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")

@@ -6,13 +6,13 @@ FAILED: Final = 1
 """Something went wrong, and the last lines say what."""
 
 DIFFERS: Final = 2
-"""Something is not as it should be, which is what the command was to find out."""
+"""Something is not as it should be, and the command has found out or, of a load, put it aside."""
 
 REFUSED: Final = 3
 """The target looks like production, and nobody said that it may be touched."""
 
 LOCKED: Final = 4
-"""Another process holds the lock, and the command would not wait for it any longer."""
+"""Another process holds the lock, or works on the job, and the command would not wait for it any longer."""
 
 INTERRUPTED: Final = 130
 """Ctrl-C stopped it."""

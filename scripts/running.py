@@ -1,4 +1,4 @@
-"""Runs what a command awaits. SIGTERM ends it as Ctrl-C does, so that what is held is given back.
+"""Runs what a command awaits, on uvloop where there is one. SIGTERM ends it as Ctrl-C does: what is held is given back.
 
 `sheaf serve` does without: it has a handler of its own, which the one of an event loop would take away.
 """
@@ -6,8 +6,9 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, TypeVar
 
 import typer
@@ -24,9 +25,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         typer.Exit: SIGTERM came; `work` was cancelled, and has cleaned up.
     """
     try:
-        return asyncio.run(_until_terminated(work))
+        with asyncio.Runner(loop_factory=_find_loop()) as runner:
+            return runner.run(_until_terminated(work))
     except asyncio.CancelledError:
         raise typer.Exit(TERMINATED) from None
+
+
+def _find_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        return import_module("uvloop").new_event_loop
+    except ImportError:  # on Windows
+        return None
 
 
 async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:

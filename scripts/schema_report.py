@@ -53,7 +53,7 @@ _JSON: Final[Mapping[Form, Callable[[Seen], Any]]] = {
 def show_seen(seen: Seen, form: Form, output: Path | None) -> None:
     """Print a profile, or write it to a file. What it cannot tell is always told, beside it or in it."""
     if form is Form.TABLE and output is None:
-        _show_table(seen.report, RESULTS)
+        show_table(seen.report, RESULTS)
     elif output is None:
         text = _text(seen, form)
         print_json(text) if not isinstance(text, str) else RESULTS.out(text, highlight=False, end="")
@@ -71,13 +71,14 @@ def _text(seen: Seen, form: Form) -> Any:  # noqa: ANN401  # a page, or what bec
 def _write(seen: Seen, form: Form, output: Path) -> None:
     if form is Form.TABLE:
         with output.open("w", encoding="utf-8") as file:
-            _show_table(seen.report, Console(file=file, width=FILE_WIDTH, highlight=False))
+            show_table(seen.report, Console(file=file, width=FILE_WIDTH, highlight=False))
         return
     text = _text(seen, form)
     output.write_text(text if isinstance(text, str) else json.dumps(text, indent=2) + "\n", "utf-8")
 
 
-def _show_table(report: Report, console: Console) -> None:
+def show_table(report: Report, console: Console) -> None:
+    """Print a profile, and what it cannot tell."""
     found = rows(report)
     shown = {head: [text_of(row) for row in found] for head, text_of in COLUMNS.items()}
     kept = {head: texts for head, texts in shown.items() if any(texts)}

@@ -28,6 +28,7 @@ from documents.ingest.batches import BatchStore, Books
 from documents.ingest.claim import hold_job
 from documents.ingest.jobs import Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
+from documents.ingest.preview import Preview, preview_load
 from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
 from documents.ingest.replay import run_replay
 from documents.ingest.sources import Source
@@ -36,6 +37,7 @@ from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, 
 
 T = TypeVar("T")
 
+PREVIEW_SECONDS: Final = 30.0
 MAX_KEYS: Final = 8
 MAX_FAULTS: Final = 100
 DISCARD_AT_ONCE: Final = 1000
@@ -211,6 +213,21 @@ class Ingestion:
                 f"PUT /v1/{operation.collection}:indexes makes one."
             )
         return Plan(partial(self._create, operation, policy.name, makes_index=needs_index), writes=True)
+
+    async def preview(self, operation: Load, source: Source, policy: Policy) -> AsyncGenerator[Preview]:
+        """Read a source as `load` and `run` would, and yield what is known so far. Writes nothing, and takes no job.
+
+        Close it (`contextlib.aclosing`) where it is left before its end.
+
+        Raises:
+            IndexRequiredError: The mode goes by a key that no unique index is over.
+            InvalidParameterError: An option cannot be meant.
+        """
+        with Running(Deadline(PREVIEW_SECONDS), writes=False):
+            await self.load(operation, policy)
+        async with aclosing(preview_load(self._services, operation, source)) as previews:
+            async for preview in previews:
+                yield preview
 
     async def job(self, operation: str, policy: Policy) -> Plan[JobReport]:
         """Plan to read a job, by its id."""

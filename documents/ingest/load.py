@@ -10,6 +10,7 @@ from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from documents.codec.csv_columns import Column
 from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
 from documents.errors import InvalidParameterError
@@ -28,6 +29,9 @@ from documents.ingest.writing import BatchWriter
 PATIENCE_SECONDS: Final = 600.0
 """How long a load waits for a database that is out of reach, unless it is told otherwise."""
 
+TELL_SECONDS: Final = 1.0
+"""How often it is said how far a load is, when nothing comes of what is under way."""
+
 WINDOW: Final = 30
 """Batches over which the rate is taken."""
 
@@ -41,12 +45,14 @@ class Progress:
         pace: How fast it goes.
         resumed: Records that were committed before this run.
         state: Of the job.
+        columns: Of CSV and TSV, as soon as they are known.
     """
 
     counts: Counts
     pace: Pace
     resumed: int
     state: State = State.OPEN
+    columns: Sequence[Column] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,8 @@ class _Run:
             await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _note_columns(self, reader: BatchReader) -> None:
+        if reader.columns is not None and not self._meter.columns:
+            self._meter.columns = reader.columns
         if reader.columns is not None and not self._has_columns:
             self._has_columns = True
             columns = [(column.name, column.type) for column in reader.columns]
@@ -173,8 +181,8 @@ class _Run:
         self._running[asyncio.create_task(self._writer.write(batch, slot))] = slot
 
     async def _next(self) -> None:
-        """Wait until a batch is committed."""
-        finished, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        """Wait until a batch is committed, or a moment has passed."""
+        finished, _ = await asyncio.wait(self._running, timeout=TELL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         for task in finished:
             self._free.append(self._running.pop(task))
             outcome = task.result()
@@ -225,6 +233,7 @@ class Meter:
         self._received = 0
         self._waiting_for: str | None = None
         self.is_done = False
+        self.columns: Sequence[Column] = ()
 
     def wait(self, reason: str | None) -> None:
         """Note why it stands still; None when it goes on."""
@@ -256,4 +265,4 @@ class Meter:
         self._claim.pace = pace
         counts = Counts()
         counts.add(self._counts)
-        return Progress(counts, pace, self._resumed, state)
+        return Progress(counts, pace, self._resumed, state, self.columns)

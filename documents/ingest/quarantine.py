@@ -174,9 +174,10 @@ class QuarantineStore:
         """Return how many records there are."""
         return await self.records.count_documents(chosen.to_filter(collection))
 
-    async def counts(self, collection: str | None = None) -> list[tuple[str, str, int]]:
-        """Return how many records each collection has for each code, most first."""
-        match = [] if collection is None else [{"$match": {"collection": collection}}]
+    async def counts(self, collection: str | None = None, *, job: str | None = None) -> list[tuple[str, str, int]]:
+        """Return how many records each collection has for each code, most first; those of one load if it is named."""
+        wanted = {name: value for name, value in (("collection", collection), ("job", job)) if value is not None}
+        match = [{"$match": wanted}] if wanted else []
         group = {"$group": {"_id": {"collection": "$collection", "code": "$code"}, "count": {"$sum": 1}}}
         cursor = await self.records.aggregate([*match, group, {"$sort": {"count": DESCENDING, "_id": 1}}])
         return [(found["_id"]["collection"], found["_id"]["code"], found["count"]) async for found in cursor]

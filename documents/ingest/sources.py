@@ -1,7 +1,10 @@
 """Where the bytes of a load come from."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -55,7 +58,8 @@ class StreamSource:
     """A pipe, or whatever else can be read once.
 
     Args:
-        stream: What to read.
+        stream: What to read, without a buffer of its own: a process that ends must not wait for a pipe in which nothing
+            comes.
         head: What has been read of it already.
     """
 
@@ -68,10 +72,37 @@ class StreamSource:
     async def chunks(self) -> AsyncGenerator[bytes]:
         """Yield the stream in pieces."""
         chunk, self._head = self._head, b""
-        while chunk or (chunk := await asyncio.to_thread(self._stream.read, CHUNK_BYTES)):
+        while chunk or (chunk := await read_stream(self._stream, CHUNK_BYTES)):
             self.read_bytes += len(chunk)
             yield chunk
             chunk = b""
+
+
+async def read_stream(stream: BinaryIO, size_bytes: int) -> bytes:
+    """Return the next bytes of a stream, as many as it has to give and at most so many; none at its end.
+
+    It is read in a thread that nobody waits for, as they wait for those of `asyncio.to_thread`: who stops waiting for a
+    silent pipe can end.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[bytes] = loop.create_future()
+
+    def settle(settling: Callable[[], None]) -> None:
+        if not found.done():
+            settling()
+
+    def read() -> None:
+        settling: Callable[[], None]
+        try:
+            data = stream.read(size_bytes)
+            settling = partial(found.set_result, data)
+        except (OSError, ValueError) as error:
+            settling = partial(found.set_exception, error)
+        with suppress(RuntimeError):  # the loop is closed, as nobody waits any more
+            loop.call_soon_threadsafe(settle, settling)
+
+    threading.Thread(target=read, name="stream", daemon=True).start()
+    return await found
 
 
 def hash_file(path: Path, size_bytes: int) -> str:

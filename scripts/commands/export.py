@@ -63,7 +63,7 @@ def export(  # noqa: PLR0913  # each is a flag
     *,
     form: Annotated[
         Format | None,
-        typer.Option("--format", help="Its format. [that of the ending, else ndjson]", show_default=False),
+        typer.Option("--format", help="Its format. \\[that of the ending, else ndjson]", show_default=False),
     ] = None,
     filter_: Annotated[
         str | None, typer.Option("--filter", metavar="JSON", help="Only documents that match.", show_default=False)
@@ -72,12 +72,12 @@ def export(  # noqa: PLR0913  # each is a flag
         str | None, typer.Option(help="Only these fields: name,price; or all but these: -secret.", show_default=False)
     ] = None,
     sort: Annotated[
-        str | None, typer.Option(help="In this order: -price,name. [as MongoDB finds them]", show_default=False)
+        str | None, typer.Option(help="In this order: -price,name. \\[as MongoDB finds them]", show_default=False)
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many documents. [all]", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many documents. \\[all]", show_default=False)] = None,
     compress: Annotated[
         Compression | None,
-        typer.Option(help="Compress it; not Parquet. [as the ending says: .gz, .zst]", show_default=False),
+        typer.Option(help="Compress it; not Parquet. \\[as the ending says: .gz, .zst]", show_default=False),
     ] = None,
     guard_formulas: Annotated[
         bool, typer.Option("--guard-formulas", help="In CSV, put ' before text that spreadsheets would run.")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 ANY: Final = "…"
-SECONDS: Final = 60
+SECONDS: Final = 240
 ANSWERS: Final = frozenset({"json", "http", "text"})
 _BLOCK: Final = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LEAD: Final = re.compile(r"^\*\*(?P<lead>.+?)\*\*", re.MULTILINE | re.DOTALL)

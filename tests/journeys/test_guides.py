@@ -142,6 +142,7 @@ def test_the_transaction_took_stock_and_wrote_the_sale(answers: Mapping[str, str
     assert (sale["sku"], sale["pieces"]) == ("TEA-1", 1)
 
 
+@pytest.mark.timeout(300)  # a command of a guide is a process, and some guides have twenty
 @pytest.mark.parametrize(
     "name",
     [
@@ -149,6 +150,7 @@ def test_the_transaction_took_stock_and_wrote_the_sale(answers: Mapping[str, str
         "json-and-bson.md",
         "operations.md",
         "indexes.md",
+        "ingest.md",
         "export.md",
         "contracts.md",
         "migrations.md",

@@ -1,0 +1,197 @@
+"""What a load would do, from its records and the collection as it is now. Writes nothing, and takes no job."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from documents.catalog.catalog import CollectionEntry
+from documents.codec.csv_columns import Column
+from documents.codec.records import Record
+from documents.codec.stored import StoredDocument
+from documents.collections.services import Services
+from documents.collections.write import admit
+from documents.contracts.counts import path_of
+from documents.contracts.verdict import Lesson
+from documents.database.deadline import Deadline, Running
+from documents.errors import InputError
+from documents.ingest.batches import RecordFault
+from documents.ingest.jobs import Load, Mode
+from documents.ingest.prepare import Keyed, ObjectIds, Prepared, first_type_of, note_admission, prepare, reject_of
+from documents.ingest.reading import BatchReader, Done
+from documents.ingest.sources import Source
+from documents.profile.accumulator import Profile
+from documents.profile.report import read_profile
+from documents.profile.table import report_to_dict
+from documents.types import Document
+
+PROFILED: Final = 10_000
+"""Valid documents that are profiled, the first ones."""
+
+FAULTS: Final = 3
+"""Records of each code that are told of, the first ones."""
+
+LOOK_UP_SECONDS: Final = 30.0
+NOT_SEEN: Final = "Whether documents are there already was not looked at, so there may be duplicates."
+ONLY_KEYS: Final = "Only the keys of records were looked at: what a {mode} makes of a document depends on the document."
+
+
+@dataclass(slots=True)
+class Preview:
+    """What is known of a load that was not done.
+
+    Args:
+        load: It.
+        received: Records that were read.
+        valid: Those of them that are documents and fit.
+        quarantined: How many of the others would be put aside, by what is wrong with them.
+        faults: The first of them, by the same.
+        learned: What the contract would learn.
+        discarded: How often the contract would leave each path out.
+        profile: Of the first of the valid documents, as they would be stored.
+        columns: Of CSV and TSV, as soon as they are known.
+        read_bytes: Of the source.
+        total_bytes: Of the source, where that is known.
+        notes: What this cannot tell.
+    """
+
+    load: Load
+    received: int = 0
+    valid: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter[str])
+    faults: dict[str, list[RecordFault]] = field(default_factory=dict[str, list[RecordFault]])
+    learned: dict[Lesson, None] = field(default_factory=dict[Lesson, None])
+    discarded: Counter[str] = field(default_factory=Counter[str])
+    profile: Profile = field(default_factory=Profile)
+    columns: Sequence[Column] = ()
+    read_bytes: int = 0
+    total_bytes: int | None = None
+    notes: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        report = read_profile(self.profile, population=self.valid)
+        return {
+            "collection": self.load.collection,
+            "source": self.load.name,
+            "format": self.load.form,
+            "mode": self.load.mode,
+            "received": self.received,
+            "valid": self.valid,
+            "quarantined": dict(self.quarantined.most_common()),
+            "faults": [fault.to_dict() for faults in self.faults.values() for fault in faults],
+            "learned": [lesson_to_text(lesson) for lesson in self.learned],
+            "discarded": dict(self.discarded.most_common()),
+            "columns": [{"name": column.name, "type": column.type} for column in self.columns],
+            "bytes": self.read_bytes,
+            "notes": list(self.notes),
+            "profile": report_to_dict(report),
+        }
+
+
+def lesson_to_text(lesson: Lesson) -> str:
+    """Return what a contract would learn, in a few words."""
+    path = ".".join([*(name for name in lesson.at if name != "properties"), *([lesson.name] if lesson.name else [])])
+    match lesson.kind:
+        case "field":
+            return f"a new field {path}" + (f": {', '.join(lesson.types)}" if lesson.types else "")
+        case "type":
+            return f"one more type of {path}: {', '.join(lesson.types)}"
+        case "required":
+            return f"{path} may lack"
+
+
+async def preview_load(services: Services, load: Load, source: Source) -> AsyncGenerator[Preview]:
+    """Read a source as a load of it would, and yield what is known so far: the same object, at least once.
+
+    Args:
+        services: What it stands on.
+        load: What would be loaded.
+        source: Its bytes, from the beginning.
+
+    Raises:
+        StoreError: The collection cannot be looked up.
+    """
+    preview = Preview(load, total_bytes=source.total_bytes, notes=_notes(load.mode))
+    yield preview
+    with Running(Deadline(LOOK_UP_SECONDS), writes=False):
+        entry = await services.catalog.get_or_new(load.collection)
+    reader = BatchReader(load.form, load.options, Done(()))
+    object_ids = ObjectIds()
+    async with aclosing(reader.batches(source)) as batches:
+        async for batch in batches:
+            entry = await asyncio.to_thread(_look, preview, entry, batch.records, object_ids)
+            preview.columns = reader.columns or ()
+            preview.read_bytes = source.read_bytes
+            yield preview
+    preview.read_bytes = source.read_bytes
+    yield preview
+
+
+def _notes(mode: Mode) -> Sequence[str]:
+    if mode is Mode.INSERT:
+        return (NOT_SEEN,)
+    return (ONLY_KEYS.format(mode=mode),) if mode in (Mode.MERGE, Mode.DELETE) else ()
+
+
+def _look(
+    preview: Preview, entry: CollectionEntry, records: Sequence[Record], object_ids: ObjectIds
+) -> CollectionEntry:
+    """Take in some records, and return the entry as it would be after them."""
+    if entry.id_type is None and (id_type := first_type_of(entry, records)) is not None:
+        entry = replace(entry, id_type=id_type)
+    while True:
+        prepared = _prepare(entry, records, preview.load, object_ids)
+        taught = _teach(preview, entry, prepared)
+        if taught is entry:
+            break
+        entry = taught
+    preview.received += len(records)
+    preview.valid += len(records) - len(prepared.rejects)
+    for reject in prepared.rejects:
+        preview.quarantined[reject.fault.code] += 1
+        faults = preview.faults.setdefault(reject.fault.code, [])
+        if len(faults) < FAULTS:
+            faults.append(RecordFault(reject.record.line, reject.record.offset, reject.fault))
+    for pointer, count in prepared.discarded.items():
+        preview.discarded[path_of(pointer)] += count
+    room = PROFILED - preview.profile.documents
+    if room > 0:
+        preview.profile.add_all(_documents(prepared)[:room])
+    return entry
+
+
+def _teach(preview: Preview, entry: CollectionEntry, prepared: Prepared) -> CollectionEntry:
+    """Return the entry after its contract has learned what it still can; itself where that is nothing."""
+    if entry.contract is None:
+        return entry
+    contract = entry.contract
+    for lesson in prepared.lessons:
+        taught = contract.taught((lesson,))
+        if taught is not contract:
+            preview.learned[lesson] = None
+            contract = taught
+    return entry if contract is entry.contract else replace(entry, contract=contract)
+
+
+def _prepare(entry: CollectionEntry, records: Sequence[Record], load: Load, object_ids: ObjectIds) -> Prepared:
+    prepared = prepare(entry, records, load.mode, load.on, object_ids)
+    if load.mode not in (Mode.UPSERT, Mode.REPLACE):
+        return prepared
+    keyed, prepared.keyed = prepared.keyed, []
+    for each in keyed:
+        try:
+            admission = admit(entry, each.document)
+        except InputError as error:
+            prepared.rejects.append(reject_of(entry, each.record, error))
+        else:
+            note_admission(prepared.lessons, prepared.discarded, admission)
+            prepared.keyed.append(Keyed(each.record, admission.new.decode(), each.selector))
+    prepared.rejects.sort(key=lambda reject: reject.record.offset)
+    return prepared
+
+
+def _documents(prepared: Prepared) -> list[Document]:
+    return [StoredDocument(item.raw).decode() for item in prepared.items] + [each.document for each in prepared.keyed]
