@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from pymongo import IndexModel
 
 from documents.access.policy import Action, Policy
+from documents.catalog.ids import read_url_id
 from documents.codec.formats import make_reader
 from documents.codec.records import Format
 from documents.collections.services import Services
@@ -35,6 +36,7 @@ from documents.ingest.replay import run_replay
 from documents.ingest.sources import Source
 from documents.ingest.undo import Undone, undo_load
 from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
+from documents.types import IdType
 
 T = TypeVar("T")
 
@@ -88,10 +90,10 @@ class ContinueUpload:
 
 @dataclass(frozen=True, slots=True)
 class FindLoads:
-    """Read which loads wrote a document."""
+    """Read which loads wrote a document, whose id is as in a URL."""
 
     collection: str
-    id: object
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,9 +296,16 @@ class Ingestion:
         return Plan(partial(self._find_jobs, operation))
 
     async def loads_of(self, operation: FindLoads, policy: Policy) -> Plan[list[tuple[Job, bool]]]:
-        """Plan to read which loads wrote a document; each with whether it inserted it."""
+        """Plan to read which loads wrote a document, be it still there or not; each with whether it inserted it.
+
+        Raises:
+            CollectionNotFoundError: There is no such collection.
+            InvalidIdError: It can hold no such id.
+        """
         policy.require(Action.READ)
-        return Plan(partial(self._find_loads, operation))
+        entry = await self._services.catalog.get(operation.collection)
+        document_id = read_url_id(operation.id, entry.id_type or IdType.ANY)
+        return Plan(partial(self._find_loads, operation.collection, document_id))
 
     async def cancel(self, operation: str, policy: Policy) -> Plan[JobReport]:
         """Plan to stop a job, by its id."""
@@ -447,8 +456,8 @@ class Ingestion:
         jobs = await self.stores.jobs.find(**asdict(operation))
         return [JobReport(job, await self.stores.batches.read(job.id, faults=0)) for job in jobs]
 
-    async def _find_loads(self, operation: FindLoads) -> list[tuple[Job, bool]]:
-        found = await self.stores.batches.find_loads(operation.collection, operation.id)
+    async def _find_loads(self, collection: str, document_id: object) -> list[tuple[Job, bool]]:
+        found = await self.stores.batches.find_loads(collection, document_id)
         return [(await self.stores.jobs.get(job), is_new) for job, is_new in found]
 
     async def _cancel(self, job_id: str) -> JobReport:
