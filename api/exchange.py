@@ -13,6 +13,7 @@ from api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTyp
 from documents.access.policy import Policy
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault, InvalidParameterError, UnavailableError
+from documents.ingest.runner import JobRunner
 from documents.lifecycle import Store
 
 T = TypeVar("T")
@@ -30,10 +31,18 @@ class Exchange(Request):
     reading: bool = False
     """Whether somebody waits for the body, and so hears of a client that goes away."""
 
+    storing: bool = False
+    """Whether what has come of the body is being stored, so that it is not the client who is waited for."""
+
     @property
     def store(self) -> Store:
         """The open store."""
         return self.scope["state"]["store"]
+
+    @cached_property
+    def runner(self) -> JobRunner:
+        """What works on jobs in the background."""
+        return self.scope["state"]["runner"]
 
     @property
     def policy(self) -> Policy:
@@ -64,6 +73,15 @@ class Exchange(Request):
         limit = self.store.settings.request_timeout.total_seconds()
         wait = self.preferences.wait
         return Deadline(limit if wait is None else min(limit, wait))
+
+    def renew(self) -> None:
+        """Begin the time anew, as something of a long body has come."""
+        self.deadline = Deadline(self.store.settings.request_timeout.total_seconds())
+
+    def end_reading(self) -> None:
+        """Note that the whole body is here: the request has its time from now on."""
+        self.reading = False
+        del self.deadline
 
     @cached_property
     def accepts(self) -> Media:
@@ -98,16 +116,24 @@ class Exchange(Request):
         if self.raw_headers.get(b"content-encoding", b"identity") != b"identity":
             raise UnsupportedMediaTypeError("Compressed bodies are not read.", {"Accept-Encoding": "identity"})
         limit = self.store.settings.max_body_bytes
-        announced = self.raw_headers.get(b"content-length", b"0")
-        if not announced.isdigit():
-            raise BadRequestError("Content-Length is not a number.")
-        if int(announced) > limit:
-            raise _too_large(limit)
+        self.refuse_larger(limit)
         self.reading = True
         try:
             return await self._read(limit)  # the guard sees to it that it does not take for ever
         finally:
             self.reading = False
+
+    def refuse_larger(self, limit: int) -> None:
+        """Refuse a body that is announced as larger.
+
+        Raises:
+            BodyTooLargeError: It is.
+        """
+        announced = self.raw_headers.get(b"content-length", b"0")
+        if not announced.isdigit():
+            raise BadRequestError("Content-Length is not a number.")
+        if int(announced) > limit:
+            raise too_large(limit)
 
     async def _read(self, limit: int) -> bytes:
         chunks: list[bytes] = []
@@ -119,7 +145,7 @@ class Exchange(Request):
             chunk: bytes = message.get("body", b"")
             size += len(chunk)
             if size > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -160,7 +186,8 @@ class Exchange(Request):
         return self.method in SAFE_METHODS or (self.method == "POST" and self.scope["path"].endswith(READING))
 
 
-def _too_large(limit: int) -> BodyTooLargeError:
+def too_large(limit: int) -> BodyTooLargeError:
+    """Return what is wrong with a body of more bytes."""
     return BodyTooLargeError(f"A body may have {limit} bytes at most.", {"Connection": "close"})
 
 

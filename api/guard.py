@@ -55,7 +55,7 @@ class Guard:
         elif self._exchange.deadline.remaining() > 0:
             self._timer = loop.call_later(PATIENCE_SECONDS, self._begin)
         else:
-            self._end(Ending.UNSENT)
+            self._end(Ending.LATE if self._exchange.storing else Ending.UNSENT)
 
     async def _watch(self) -> None:
         try:

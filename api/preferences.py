@@ -19,12 +19,19 @@ class Preferences:
         minimal: Answer a write without the document.
         max_affected: Refuse to change or delete more documents than this.
         wait: Seconds the client will wait.
+        respond_async: Answer with a job, and do not wait for it.
     """
 
     count: CountMode | None = None
     minimal: bool = False
     max_affected: int | None = None
     wait: float | None = None
+    respond_async: bool = False
+
+    @property
+    def is_impatient(self) -> bool:
+        """Whether the client will not wait at all for a job."""
+        return self.respond_async and self.wait is None
 
 
 NONE: Final = Preferences()
@@ -85,4 +92,5 @@ _READ: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "return": ("minimal", _minimal),
     "max-affected": ("max_affected", _max_affected),
     "wait": ("wait", _wait),
+    "respond-async": ("respond_async", lambda _: True),
 }

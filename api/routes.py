@@ -4,11 +4,23 @@ from collections.abc import Sequence
 from typing import Final
 
 from api import health
-from api.endpoints import contracts, documentation, documents, export, indexes, methods, schema
+from api.endpoints import (
+    contracts,
+    documentation,
+    documents,
+    export,
+    indexes,
+    ingest,
+    jobs,
+    methods,
+    quarantine,
+    schema,
+)
 from api.route import DocumentRoute, Endpoint
 
 COLLECTION: Final = "/v1/{collection:collection}"
 DOCUMENT: Final = COLLECTION + "/{id:path}"
+JOB: Final = "/jobs/{id}"
 
 ROUTES: Final[Sequence[tuple[str, str, Endpoint]]] = (
     ("GET", DOCUMENT, documents.get_document),
@@ -23,6 +35,13 @@ ROUTES: Final[Sequence[tuple[str, str, Endpoint]]] = (
     ("POST", COLLECTION + ":count", methods.count),
     ("POST", COLLECTION + ":aggregate", methods.aggregate),
     ("POST", COLLECTION + ":bulk", methods.bulk),
+    ("POST", COLLECTION + ":ingest", ingest.ingest),
+    ("GET", COLLECTION + ":loads", ingest.get_loads),
+    ("GET", COLLECTION + ":quarantine", quarantine.list_quarantined),
+    ("DELETE", COLLECTION + ":quarantine", quarantine.discard_quarantined),
+    ("GET", COLLECTION + ":quarantine/{id}", quarantine.get_quarantined),
+    ("DELETE", COLLECTION + ":quarantine/{id}", quarantine.discard_one),
+    ("POST", COLLECTION + ":replay", quarantine.replay),
     ("GET", COLLECTION + ":export", export.export_documents),
     ("GET", COLLECTION + ":schema", schema.get_schema),
     ("GET", COLLECTION + ":indexes", indexes.get_indexes),
@@ -32,6 +51,11 @@ ROUTES: Final[Sequence[tuple[str, str, Endpoint]]] = (
     ("DELETE", COLLECTION + ":contract", contracts.delete_contract),
     ("POST", "/v1:transaction", methods.transaction),
     ("GET", "/v1", documents.list_collections),
+    ("GET", "/jobs", jobs.list_jobs),
+    ("GET", JOB, jobs.get_job),
+    ("PATCH", JOB, jobs.patch_job),
+    ("POST", JOB + ":cancel", jobs.cancel_job),
+    ("POST", JOB + ":undo", jobs.undo_job),
     ("GET", "/health/live", health.live),
     ("GET", "/health/ready", health.ready),
     ("GET", "/openapi.json", documentation.openapi),

@@ -32,7 +32,7 @@ StoreError
 │   ├── MaxAffectedError            more documents than the caller allowed
 │   ├── WriteConflictError          others kept writing the same document
 │   ├── JobConflictError            a job that is in another state, or another process's
-│   ├── JobFailedError              a job that failed for a fault of Sheaf's own
+│   ├── JobFailedError              a job that failed
 │   ├── JobLostError                a job that another process has taken over
 │   ├── UploadConflictError         an upload is at another place than its sender thinks
 │   └── OperationFailedError        an operation of an atomic request, so nothing was done
@@ -306,12 +306,12 @@ class JobConflictError(ConflictError):
 
 
 class JobFailedError(ConflictError):
-    """A job failed for a fault of Sheaf's own, of which the log tells more. What it had written is written."""
+    """A job failed, and cannot go on as it is. What it had written is written. Its report says why."""
 
     code = "job-failed"
 
-    def __init__(self) -> None:
-        super().__init__("The job failed for a fault of Sheaf's own. The log has the reason.")
+    def __init__(self, detail: str = "The job failed for a fault of Sheaf's own. The log has the reason.") -> None:
+        super().__init__(detail)
 
 
 class JobLostError(ConflictError):

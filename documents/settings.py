@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         description="How long to go on accepting after SIGTERM, while readiness says no.",
     )
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Largest request body.")
+    max_upload_bytes: int = Field(
+        16 * 1024 * 1024 * 1024,
+        ge=1024,
+        description="Largest upload to `:ingest`, as it comes, and decompressed if it is compressed.",
+    )
     max_concurrency: int = Field(256, ge=1, description="Requests served at once by a process; more get 503.")
     max_pool_size: int = Field(100, ge=1, description="Connections to MongoDB for each process.")
 

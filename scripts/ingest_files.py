@@ -154,7 +154,7 @@ async def to_load(found: Input, wanted: Wanted) -> Load:
 def _key_of(load: Load) -> str:
     options = load.options
     told = [load.collection, load.mode, load.on if load.mode is not Mode.INSERT else (), load.form, load.digest]
-    read = [options.header, dict(options.types), options.infer, options.nested, options.max_bytes]
+    read = [options.header, dict(options.types), options.infer, options.nested, options.max_bytes, options.items]
     return hashlib.blake2b(json.dumps([told, read]).encode(), digest_size=16).hexdigest()
 
 

@@ -26,6 +26,7 @@ under `/problems`. A 500 is never meant: it is a fault of the server's, and its 
 """
 TAGS: Final = (
     {"name": "store", "description": "What concerns several collections."},
+    {"name": "jobs", "description": "Loads that go on by themselves."},
     {"name": "health", "description": "For load balancers and orchestrators."},
 )
 
@@ -90,7 +91,7 @@ def _described(operation: Operation, subject: Subject) -> dict[str, Any]:
         "summary": operation.summary.format(**subject.words),
         **({"description": operation.description} if operation.description else {}),
         **({"parameters": parameters} if parameters else {}),
-        **({"requestBody": _body(body)} if body else {}),
+        **({"requestBody": _body(body, required=operation.needs_body)} if body else {}),
         "responses": _responses(operation, subject),
     }
 
@@ -98,7 +99,7 @@ def _described(operation: Operation, subject: Subject) -> dict[str, Any]:
 def _parameters(operation: Operation, subject: Subject) -> Iterable[Schema]:
     if operation.is_of_collection and subject.is_any:
         yield _shared("collection")
-    if "{id}" in operation.path:
+    if "{id}" in operation.path and operation.is_of_document:
         yield {"name": "id", "in": "path", "required": True, "description": "Its `_id`.", "schema": subject.id}
     for name in operation.parameters:
         if name == "field-filters":
@@ -112,8 +113,8 @@ def _shared(name: str) -> Schema:
     return {"$ref": f"#/components/parameters/{name}"}
 
 
-def _body(forms: Mapping[str, Schema]) -> dict[str, Any]:
-    return {"required": True, "content": {media: {"schema": schema} for media, schema in forms.items()}}
+def _body(forms: Mapping[str, Schema], *, required: bool) -> dict[str, Any]:
+    return {"required": required, "content": {media: {"schema": schema} for media, schema in forms.items()}}
 
 
 def _responses(operation: Operation, subject: Subject) -> dict[str, Any]:

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.endpoints.export import COMPRESSED, MEDIA_TYPES
+from api.endpoints.ingest import FORMATS as INGESTED
+from api.endpoints.ingest import SNIFFED
+from api.endpoints.jobs import BYTES as OCTETS
+from api.endpoints.jobs import PARTIAL
 from api.media import JSON_PATCH, MERGE_PATCH, NDJSON, UPDATE, Media
 from api.openapi.problems import ERRORS, Errors
 from api.openapi.responses import answer, file_answer
@@ -21,6 +25,10 @@ JSON_ONLY: Final = (Media.JSON,)
 FIND: Final = ("sort", "fields", "limit", "cursor", "q", "field-filters", "filter", "prefer")
 HTML: Final = "text/html"
 EXPORT: Final = ("sort", "fields", "limit-export", "q", "field-filters", "filter", "format", "compress", "trailer")
+INGEST: Final = (
+    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "source-name", "load-key",
+    "idempotency-key", "upload-complete", "prefer",
+)  # fmt: skip
 ONE: Final = ("if-match", "if-none-match", "prefer")
 
 
@@ -39,6 +47,7 @@ class Operation:
         body: The schemas of what may be sent, by media type; None where nothing is.
         description: What the summary does not say.
         tag: The heading, where it is not that of the collection.
+        needs_body: Whether one must be sent, where one may.
     """
 
     method: str
@@ -51,11 +60,17 @@ class Operation:
     body: Callable[[Subject], Mapping[str, Schema]] | None = None
     description: str = ""
     tag: str | None = None
+    needs_body: bool = True
 
     @property
     def is_of_collection(self) -> bool:
         """Whether each collection has it."""
         return "{collection}" in self.path
+
+    @property
+    def is_of_document(self) -> bool:
+        """Whether its id is that of a document."""
+        return self.path == _ONE
 
     @property
     def errors(self) -> Errors:
@@ -201,6 +216,39 @@ def _ready(_: Subject) -> Responses:
     }
 
 
+def _loaded(_: Subject) -> Responses:
+    return {
+        200: answer("Done: the report of the load.", ref("JobReport"), media=JSON_ONLY),
+        207: answer("Done, and some records are duplicates or in quarantine.", ref("JobReport"), media=JSON_ONLY),
+        **_going_on(202),
+    }
+
+
+def _going_on(*statuses: int) -> Responses:
+    headers = ("Location", "Preference-Applied", "Upload-Offset", "Upload-Complete")
+    answers = {
+        200: answer("Done: the report.", ref("JobReport"), media=JSON_ONLY),
+        202: answer("It goes on by itself: the report so far.", ref("JobReport"), media=JSON_ONLY, headers=headers),
+    }
+    return {status: answers[status] for status in statuses}
+
+
+def _job(_: Subject) -> Responses:
+    headers = ("Upload-Offset", "Upload-Complete")
+    return {200: answer("The report.", ref("JobReport"), media=JSON_ONLY, headers=headers)}
+
+
+def _continued(_: Subject) -> Responses:
+    kept = answer("Kept. More is to come.", headers=("Upload-Offset", "Upload-Complete"))
+    return {**_going_on(202), 204: kept}
+
+
+def _quarantine(_: Subject) -> Responses:
+    found = answer("A page, or all records as they came.", ref("QuarantinedRecords"), media=JSON_ONLY)
+    found["content"][OCTETS] = {"schema": {"description": "The records, each with a line feed behind it."}}
+    return {200: found}
+
+
 _ALL: Final = "/v1/{collection}"
 _ONE: Final = "/v1/{collection}/{id}"
 _BODY_ONCE: Final = "Each operation has an outcome of its own, in the order in which they came."
@@ -240,6 +288,24 @@ OPERATIONS: Final = (
     Operation("GET", f"{_ALL}:export", "export", "{many}", "Export {many} as a file", _file, EXPORT, None,
               "All from one snapshot, streamed. A connection that closes without the last chunk means that the file is "
               "not whole."),
+    Operation("POST", f"{_ALL}:ingest", "ingest", "{many}", "Load {many} from a file", _loaded, INGEST,
+              lambda _: {media: {"description": "Records."} for media in (*INGESTED, *SNIFFED)},
+              "What cannot be stored is put in quarantine, and keeps nothing else out. A body of up to 1 MiB is loaded "
+              "at once; a larger one is kept as it comes, and loaded by a job.", needs_body=False),
+    Operation("GET", f"{_ALL}:loads", "getLoadsOf", "{many}", "Say which loads wrote one of the {many}",
+              _plain(200, "The loads, the first first.", "DocumentLoads"), ("document-id",)),
+    Operation("GET", f"{_ALL}:quarantine", "listQuarantineOf", "{many}", "List the quarantine of {many}", _quarantine,
+              ("job", "code", "quarantine-format", "limit-jobs", "cursor-quarantine")),
+    Operation("DELETE", f"{_ALL}:quarantine", "discardQuarantineOf", "{many}", "Discard the quarantine of {many}",
+              _plain(200, "How many.", "QuarantineDiscarded"), ("job", "code", "record-ids", "all"), None,
+              "Those for which every parameter holds; `all` if there is none."),
+    Operation("GET", f"{_ALL}:quarantine/{{id}}", "getQuarantinedOf", "{many}", "Read one record in quarantine",
+              _plain(200, "The record, whole.", "QuarantinedRecord"), ("record-id",)),
+    Operation("DELETE", f"{_ALL}:quarantine/{{id}}", "discardQuarantinedOf", "{many}",
+              "Discard one record in quarantine", _deleted, ("record-id",)),
+    Operation("POST", f"{_ALL}:replay", "replayQuarantineOf", "{many}", "Try the quarantine of {many} again", _loaded,
+              ("prefer",), lambda _: _json(ref("QuarantineReplay")),
+              "What can be stored now is stored, as its load would have. The rest stays where it is."),
     Operation("GET", f"{_ALL}:indexes", "getIndexesOf", "{many}", "Compare the indexes of {many}",
               _plain(200, "The indexes, and what would have to be done.", "Indexes")),
     Operation("PUT", f"{_ALL}:indexes", "setIndexesOf", "{many}", "Give {many} their indexes", _set_indexes,
@@ -257,6 +323,18 @@ OPERATIONS: Final = (
               _plain(200, "Those that the caller may see.", "Collections"), tag="store"),
     Operation("POST", "/v1:transaction", "runTransaction", "", "Write to several collections, all or none", _atomic,
               ("prefer",), lambda _: _json(_TRANSACTION), tag="store"),
+    Operation("GET", "/jobs", "listJobs", "", "List the jobs", _plain(200, "A page, the newest first.", "JobReports"),
+              ("job-collection", "job-state", "job-key", "limit-jobs", "cursor-jobs"), tag="jobs"),
+    Operation("GET", "/jobs/{id}", "getJob", "", "Read one job", _job, ("job-id",), tag="jobs"),
+    Operation("PATCH", "/jobs/{id}", "continueUpload", "", "Continue an upload", _continued,
+              ("job-id", "upload-offset", "upload-complete", "prefer"),
+              lambda _: {media: {"description": "The next bytes."} for media in (PARTIAL, OCTETS)},
+              "As draft-ietf-httpbis-resumable-upload has it.", "jobs", needs_body=False),
+    Operation("POST", "/jobs/{id}:cancel", "cancelJob", "", "Stop a job", lambda _: _going_on(200, 202), ("job-id",),
+              None, "What it has written stays.", "jobs"),
+    Operation("POST", "/jobs/{id}:undo", "undoJob", "", "Take a load back", lambda _: _going_on(200, 202),
+              ("job-id", "force", "prefer"), None,
+              "What it inserted is deleted, unless it was changed since. What it changed stays.", "jobs"),
     Operation("GET", "/health/live", "isLive", "", "Whether the process runs",
               _plain(200, "It does.", "Health"), tag="health"),
     Operation("GET", "/health/ready", "isReady", "", "Whether requests would be served", _ready, tag="health"),

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 from api.endpoints.export import MEDIA_TYPES
 from api.openapi.filters import LISTED, MAX_KEYS
+from api.openapi.job_parameters import JOB_PARAMETERS
+from api.openapi.places import in_header as _header
+from api.openapi.places import in_query as _query
 from api.openapi.schemas import OBJECT_ID, Schema, ref
 from api.openapi.shapes import COLLECTION
 from api.parse import PROFILE_FORMATS
@@ -22,14 +25,6 @@ _TAGS: Final[Schema] = {
     "pattern": rf"^[ \t]*(\*|[ \t,]*{_TAG}([ \t]*(,[ \t]*)+{_TAG})*[ \t,]*)$",
 }
 _COMMAS: Final[Schema] = {"type": "string", "pattern": '^[^"]*$'}
-
-
-def _query(name: str, description: str, schema: Schema, **more: object) -> Schema:
-    return {"name": name, "in": "query", "description": description, "schema": schema, **more}
-
-
-def _header(name: str, description: str, schema: Schema) -> Schema:
-    return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
 def _filter(*, required: bool) -> Schema:
@@ -123,7 +118,8 @@ PARAMETERS: Final[dict[str, Schema]] = {
     "prefer": _header(
         "Prefer",
         "`return=minimal`: answer a write with the `_id` alone. `count=exact`, `estimated` or `bounded`: count a "
-        "list, too. `max-affected=N`: refuse to change more documents. `wait=N`: wait N seconds at most.",
+        "list, too. `max-affected=N`: refuse to change more documents. `wait=N`: wait N seconds at most. "
+        "`respond-async`: do not wait for a job.",
         {"type": "string"},
     ),
     "version": _query(
@@ -165,6 +161,7 @@ PARAMETERS: Final[dict[str, Schema]] = {
         {"enum": ["unordered", "ordered", "atomic"], "default": "unordered"},
     ),
     "on": _query("on", "The natural key of upserts and merges that name none.", ref("FieldList")),
+    **JOB_PARAMETERS,
 }
 
 

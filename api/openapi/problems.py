@@ -57,6 +57,16 @@ CHANGING: Final[Errors] = (*STORING, errors.InvalidPatchError, errors.PatchConfl
 SEVERAL: Final[Errors] = (errors.FilterRequiredError, errors.MaxAffectedError, errors.WriteConflictError)
 INDEXES: Final[Errors] = (errors.InvalidIndexError, errors.QueryRefusedError, NotAcceptableError)
 CONTRACT: Final[Errors] = (PreconditionFailedError, errors.ContractConflictError, errors.QueryRefusedError)
+UPLOAD: Final[Errors] = (
+    UnsupportedMediaTypeError,
+    BodyTooLargeError,
+    errors.JobConflictError,
+    errors.UploadConflictError,
+    errors.QueryRefusedError,
+    NotAcceptableError,
+)
+JOB: Final[Errors] = (errors.JobNotFoundError, errors.QueryRefusedError, NotAcceptableError)
+QUARANTINE: Final[Errors] = (errors.QueryRefusedError, NotAcceptableError)
 WRITE: Final[Errors] = (
     *CHANGING,
     *MISSING,
@@ -120,6 +130,37 @@ ERRORS: Final[Mapping[tuple[str, str], Errors]] = {
         errors.WriteConflictError,
         NotAcceptableError,
     ),
+    ("POST", "/v1/{collection}:ingest"): (
+        *STORE,
+        *UPLOAD,
+        errors.IndexRequiredError,
+        errors.JobFailedError,
+        errors.WriteConflictError,
+        errors.DuplicateValuesError,
+    ),
+    ("GET", "/v1/{collection}:loads"): (
+        *STORE,
+        *QUARANTINE,
+        errors.CollectionNotFoundError,
+        errors.InvalidIdError,
+    ),
+    ("GET", "/v1/{collection}:quarantine"): (*STORE, *QUARANTINE, errors.InvalidCursorError),
+    ("DELETE", "/v1/{collection}:quarantine"): (*STORE, *QUARANTINE, errors.FilterRequiredError),
+    ("GET", "/v1/{collection}:quarantine/{id}"): (*STORE, *QUARANTINE, errors.QuarantinedNotFoundError),
+    ("DELETE", "/v1/{collection}:quarantine/{id}"): (*STORE, *QUARANTINE, errors.QuarantinedNotFoundError),
+    ("POST", "/v1/{collection}:replay"): (
+        *STORE,
+        *BODY,
+        *QUARANTINE,
+        errors.FilterRequiredError,
+        errors.JobFailedError,
+        errors.JobConflictError,
+    ),
+    ("GET", "/jobs"): (*STORE, errors.QueryRefusedError, errors.InvalidCursorError, NotAcceptableError),
+    ("GET", "/jobs/{id}"): (*STORE, *JOB),
+    ("PATCH", "/jobs/{id}"): (*STORE, *JOB, *UPLOAD),
+    ("POST", "/jobs/{id}:cancel"): (*STORE, *JOB, errors.JobConflictError),
+    ("POST", "/jobs/{id}:undo"): (*STORE, *JOB, errors.JobConflictError),
     ("POST", "/v1:transaction"): (
         *STORE,
         *BODY,
@@ -182,4 +223,5 @@ _HEADERS: Final[Mapping[type[StoreError], tuple[str, ...]]] = {
     UnavailableError: ("Retry-After",),
     PreconditionFailedError: ("ETag",),
     UnsupportedMediaTypeError: ("Accept",),
+    errors.UploadConflictError: ("Upload-Offset",),
 }

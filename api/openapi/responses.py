@@ -19,7 +19,7 @@ HEADERS: Final[dict[str, Schema]] = {
     "ETag": _header(
         "The document's version, strong.", {"type": "string", "pattern": ETAG}, example='"5d41402abc4b2a76b9719d91"'
     ),
-    "Location": _header("Where the new document is.", {"type": "string", "format": "uri-reference"}),
+    "Location": _header("Where the new document is, or the job.", {"type": "string", "format": "uri-reference"}),
     "Content-Location": _header("Where the document is.", {"type": "string", "format": "uri-reference"}),
     "Link": _header('The pages after and before: `<…>; rel="next"`, `<…>; rel="prev"` (RFC 8288).'),
     "Preference-Applied": _header("Which preferences were followed (RFC 7240)."),
@@ -30,6 +30,8 @@ HEADERS: Final[dict[str, Schema]] = {
         "What the collection's contract had left out: JSON pointers, percent-encoded, and `+n` for n more."
     ),
     "Retry-After": _header("Seconds after which to try again.", {"type": "integer", "minimum": 0}),
+    "Upload-Offset": _header("Bytes of the upload that are here.", {"type": "integer", "minimum": 0}),
+    "Upload-Complete": _header("Whether that is all of it: `?1` or `?0`.", {"enum": ["?1", "?0"]}),
     "Accept": _header("The media types that are read here."),
 }
 

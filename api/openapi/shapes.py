@@ -4,6 +4,7 @@ from typing import Final
 
 from api.openapi.contracts import CONTRACT_SCHEMAS
 from api.openapi.filters import FILTER_SCHEMAS, NAME_PATTERN
+from api.openapi.jobs import JOB_SCHEMAS
 from api.openapi.pipelines import PIPELINE_SCHEMAS
 from api.openapi.profiles import PROFILE_SCHEMAS
 from api.openapi.schemas import Schema, ref
@@ -156,6 +157,7 @@ SHAPES: Final[dict[str, Schema]] = {
         }
     ),
     **CONTRACT_SCHEMAS,
+    **JOB_SCHEMAS,
     **PROFILE_SCHEMAS,
     **FILTER_SCHEMAS,
     **UPDATE_SCHEMAS,

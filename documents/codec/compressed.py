@@ -190,8 +190,11 @@ class DecompressingReader:
             return
         place = self._reader.offset
         for record in self._reader.end():
+            if record.document is None and place <= record.offset == record.end:
+                continue  # it says that the end lacks, and so does ours, at the same place
             is_last = record.end >= place and record.document is not None
             yield record._replace(document=None, fault=self._fault) if is_last else record
+        place = self._reader.offset
         yield Record(self._reader.line + 1, place, place, b"", None, self._fault)
 
     def _begin(self, head: bytes) -> None:

@@ -66,7 +66,7 @@ class ParquetReader:
         self._parquet: Any = load_pyarrow()
         self._damage: Any = (importlib.import_module("pyarrow").ArrowException, OSError, ValueError)
         self._start = start
-        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  # open until the end
+        self._file: tempfile.SpooledTemporaryFile[bytes] | None = None
         self.line = 0
 
     @property
@@ -76,22 +76,27 @@ class ParquetReader:
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
         """Yield nothing yet; writes the chunk to a temporary file."""
-        self._file.write(chunk)
+        self._opened().write(chunk)
         return iter(())
 
     def end(self) -> Iterator[Record]:
         """Yield a record for each row. Removes the temporary file."""
-        with self._file:
-            self._file.seek(0)
+        with self._opened() as file:
+            file.seek(0)
             try:
-                yield from self._read()
+                yield from self._read(file)
             except self._damage as error:
                 detail = f"The Parquet file is damaged: {error}"
                 fault = Fault("", "malformed-parquet", detail)
                 yield Record(self.line + 1, self.line, self.line, b"", None, fault)
 
-    def _read(self) -> Iterator[Record]:
-        for batch in self._parquet.ParquetFile(self._file).iter_batches(batch_size=BATCH_ROWS):
+    def _opened(self) -> "tempfile.SpooledTemporaryFile[bytes]":
+        if self._file is None:  # there is none before it is needed, as nobody closes the reader that is fed nothing
+            self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  # open until the end
+        return self._file
+
+    def _read(self, file: "tempfile.SpooledTemporaryFile[bytes]") -> Iterator[Record]:
+        for batch in self._parquet.ParquetFile(file).iter_batches(batch_size=BATCH_ROWS):
             try:
                 rows = batch.to_pylist()
             except (ValueError, OverflowError):  # a value that Python cannot hold

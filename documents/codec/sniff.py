@@ -27,6 +27,7 @@ _ENDINGS: Final[Mapping[str, tuple[Format, ...]]] = {
     ".ndjson": (Format.NDJSON, Format.EJSON),
     ".jsonl": (Format.NDJSON, Format.EJSON),
     ".json": (Format.JSON, Format.NDJSON, Format.EJSON),
+    ".geojson": (Format.JSON,),
     ".ejson": (Format.EJSON,),
     ".csv": (Format.CSV,),
     ".tsv": (Format.TSV,),

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from pymongo import IndexModel
 
 from documents.access.policy import Action, Policy
+from documents.catalog.ids import read_url_id
 from documents.codec.formats import make_reader
 from documents.codec.records import Format
 from documents.collections.services import Services
@@ -19,14 +20,16 @@ from documents.errors import (
     FilterRequiredError,
     IndexRequiredError,
     InvalidParameterError,
+    JobConflictError,
     JobFailedError,
     JobLostError,
     StoreError,
     UnavailableError,
+    UploadConflictError,
 )
 from documents.ingest.batches import BatchStore, Books
-from documents.ingest.claim import hold_job
-from documents.ingest.jobs import Job, JobStore, Load, Mode, Origin, State
+from documents.ingest.claim import Claim, hold_job
+from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
 from documents.ingest.preview import Preview, preview_load
 from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
@@ -34,13 +37,16 @@ from documents.ingest.replay import run_replay
 from documents.ingest.sources import Source
 from documents.ingest.undo import Undone, undo_load
 from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
+from documents.types import IdType
 
 T = TypeVar("T")
 
 PREVIEW_SECONDS: Final = 30.0
 MAX_KEYS: Final = 8
+PAUSE_SECONDS: Final = 10.0
 MAX_FAULTS: Final = 100
 DISCARD_AT_ONCE: Final = 1000
+WALK_AT_ONCE: Final = 100
 _ACTIONS: Final[Mapping[Mode, tuple[Action, ...]]] = {
     Mode.INSERT: (Action.CREATE,),
     Mode.UPSERT: (Action.CREATE, Action.UPDATE),
@@ -55,7 +61,7 @@ class FindJobs:
     """Read jobs, the newest first."""
 
     collection: str | None = None
-    state: State | None = None
+    state: State | Doing | None = None
     key: str | None = None
     before: str | None = None
     limit: int = 50
@@ -70,11 +76,26 @@ class UndoJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ContinueUpload:
+    """Go on with an upload.
+
+    Args:
+        id: Of the job.
+        offset: Where its sender takes it to be.
+        on_chunk: Called for each chunk that was read or kept.
+    """
+
+    id: str
+    offset: int
+    on_chunk: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
 class FindLoads:
-    """Read which loads wrote a document."""
+    """Read which loads wrote a document, whose id is as in a URL."""
 
     collection: str
-    id: object
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,8 @@ class FindQuarantined:
     chosen: Chosen = EVERYTHING
     after: str | None = None
     limit: int = 50
+    head_bytes: int | None = None
+    """How much to have of each record; None for all that is kept beside it, which of large ones is a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +182,8 @@ class JobReport:
         if job.state is not State.OPEN:
             return job.state
         if job.upload is not None and not job.upload.is_complete:
-            return "receiving"
-        return "running" if job.holder is not None and job.holder.is_alive else "waiting"
+            return Doing.RECEIVING
+        return Doing.RUNNING if job.holder is not None and job.holder.is_alive else Doing.WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +202,39 @@ class Plan(Generic[T]):
         """Do it."""
         with Running(deadline, writes=self.writes):
             return await self.work()
+
+
+@dataclass(frozen=True, slots=True)
+class WalkPlan:
+    """Records of the quarantine that will be read one by one.
+
+    Args:
+        quarantine: Where they are.
+        collection: Whose.
+        chosen: Which.
+    """
+
+    quarantine: QuarantineStore
+    collection: str
+    chosen: Chosen
+
+    async def run(self, *, seconds: float) -> AsyncGenerator[Quarantined]:
+        """Yield them in their order.
+
+        Args:
+            seconds: Longest that MongoDB may take at once. Who takes the records may take any time.
+        """
+        after: str | None = None
+        while True:
+            with Running(Deadline(seconds), writes=False):
+                several = await self.quarantine.find(self.collection, self.chosen, after=after, limit=WALK_AT_ONCE)
+            for each in several:
+                with Running(Deadline(seconds), writes=False):
+                    whole = await self.quarantine.completed(each)
+                yield whole
+            if not several:
+                return
+            after = several[-1].id
 
 
 class Ingestion:
@@ -229,6 +285,23 @@ class Ingestion:
             async for preview in previews:
                 yield preview
 
+    async def upload(self, operation: ContinueUpload, policy: Policy) -> Plan[Receiver]:
+        """Plan to go on with an upload. Gives what takes the rest of it in.
+
+        Raises:
+            JobNotFoundError: There is no such job.
+            JobConflictError: It has no upload, or none that goes on.
+        """
+        job = await self.stores.jobs.get(operation.id)
+        policy.require(*_ACTIONS[job.load.mode])
+        if job.upload is None:
+            raise JobConflictError("The job has no upload.")
+        if job.state is not State.OPEN:
+            raise JobConflictError(f"The job is {job.state}, so its upload does not go on.")
+        if job.upload.is_complete:
+            raise JobConflictError("The upload is complete.")
+        return Plan(partial(self._find_place, operation))
+
     async def job(self, operation: str, policy: Policy) -> Plan[JobReport]:
         """Plan to read a job, by its id."""
         policy.require(Action.READ)
@@ -240,9 +313,16 @@ class Ingestion:
         return Plan(partial(self._find_jobs, operation))
 
     async def loads_of(self, operation: FindLoads, policy: Policy) -> Plan[list[tuple[Job, bool]]]:
-        """Plan to read which loads wrote a document; each with whether it inserted it."""
+        """Plan to read which loads wrote a document, be it still there or not; each with whether it inserted it.
+
+        Raises:
+            CollectionNotFoundError: There is no such collection.
+            InvalidIdError: It can hold no such id.
+        """
         policy.require(Action.READ)
-        return Plan(partial(self._find_loads, operation))
+        entry = await self._services.catalog.get(operation.collection)
+        document_id = read_url_id(operation.id, entry.id_type or IdType.ANY)
+        return Plan(partial(self._find_loads, operation.collection, document_id))
 
     async def cancel(self, operation: str, policy: Policy) -> Plan[JobReport]:
         """Plan to stop a job, by its id."""
@@ -257,8 +337,12 @@ class Ingestion:
     async def quarantined(self, operation: FindQuarantined, policy: Policy) -> Plan[list[Quarantined]]:
         """Plan to read records of the quarantine."""
         policy.require(Action.READ)
-        find = self.stores.quarantine.find
-        return Plan(partial(find, operation.collection, operation.chosen, after=operation.after, limit=operation.limit))
+        return Plan(partial(self._find_quarantined, operation))
+
+    async def quarantined_all(self, operation: FindQuarantined, policy: Policy) -> WalkPlan:
+        """Plan to read the records of the quarantine one by one, however many, each with all its bytes."""
+        policy.require(Action.READ)
+        return WalkPlan(self.stores.quarantine, operation.collection, operation.chosen)
 
     async def quarantined_one(self, operation: ReadQuarantined, policy: Policy) -> Plan[Quarantined]:
         """Plan to read one record of the quarantine, with all its bytes."""
@@ -289,9 +373,14 @@ class Ingestion:
         offset = (await self.stores.uploads.offset(job_id))[0] if job.upload and job.state is State.OPEN else None
         return JobReport(job, books, offset)
 
-    def receiver(self, job_id: str) -> Receiver:
-        """Return what takes in the upload of a job."""
-        return Receiver(self.stores.uploads, self.stores.jobs, job_id)
+    def receiver(self, job_id: str, *, on_chunk: Callable[[], None] = lambda: None) -> Receiver:
+        """Return what takes in the upload of a job. It calls `on_chunk` for each chunk that was read or kept."""
+        return Receiver(self.stores.uploads, self.stores.jobs, job_id, on_chunk=on_chunk)
+
+    async def refuse(self, job_id: str, error: StoreError) -> None:
+        """Give a job up whose upload cannot be taken, and forget what has come of it. Await it inside `Running`."""
+        await self.stores.jobs.refuse(job_id, code=error.code, detail=error.detail)
+        await self.stores.uploads.remove(job_id)
 
     async def run(
         self, job_id: str, source: Source | None = None, *, patience_seconds: float = PATIENCE_SECONDS
@@ -323,7 +412,7 @@ class Ingestion:
                     async for progress in progresses:
                         yield progress
             except UploadPausedError:
-                return  # the job stays open
+                await self._pause(claim)
             except (UnavailableError, JobLostError):
                 raise
             except StoreError as error:
@@ -333,6 +422,13 @@ class Ingestion:
                 # A fault of ours, which would only come again if somebody went on with it.
                 await claim.finish(State.FAILED, error=JobFailedError())
                 raise
+
+    async def _pause(self, claim: Claim) -> None:
+        """Leave a job open whose upload has stopped, unless somebody wants an end to it."""
+        with Running(Deadline(PAUSE_SECONDS), writes=False):
+            job = await self.stores.jobs.get(claim.job.id)
+        if job.is_cancelling and job.state is State.OPEN:
+            await claim.finish(State.CANCELLED)
 
     async def take_back(self, job_id: str) -> AsyncGenerator[Undone]:
         """Work on a job that is to be taken back, and yield how far it is.
@@ -357,6 +453,13 @@ class Ingestion:
             job = await self.stores.jobs.reopen(job.id)
         return job, is_new
 
+    async def _find_place(self, operation: ContinueUpload) -> Receiver:
+        receiver = self.receiver(operation.id, on_chunk=operation.on_chunk)
+        offset = await receiver.skip()
+        if offset != operation.offset:
+            raise UploadConflictError(offset)
+        return receiver
+
     async def _has_index(self, load: Load) -> bool:
         if load.on == ("_id",):
             return True
@@ -370,13 +473,22 @@ class Ingestion:
         jobs = await self.stores.jobs.find(**asdict(operation))
         return [JobReport(job, await self.stores.batches.read(job.id, faults=0)) for job in jobs]
 
-    async def _find_loads(self, operation: FindLoads) -> list[tuple[Job, bool]]:
-        found = await self.stores.batches.find_loads(operation.collection, operation.id)
+    async def _find_loads(self, collection: str, document_id: object) -> list[tuple[Job, bool]]:
+        found = await self.stores.batches.find_loads(collection, document_id)
         return [(await self.stores.jobs.get(job), is_new) for job, is_new in found]
 
     async def _cancel(self, job_id: str) -> JobReport:
         await self.stores.jobs.cancel(job_id)
         return await self.report(job_id)
+
+    async def _find_quarantined(self, operation: FindQuarantined) -> list[Quarantined]:
+        return await self.stores.quarantine.find(
+            operation.collection,
+            operation.chosen,
+            after=operation.after,
+            limit=operation.limit,
+            head_bytes=operation.head_bytes,
+        )
 
     async def _begin_undo(self, operation: UndoJob) -> JobReport:
         await self.stores.jobs.begin_undo(operation.id, force=operation.force)
@@ -395,8 +507,8 @@ class Ingestion:
 
     async def _discard(self, operation: ChangeQuarantine) -> int:
         quarantine, gone = self.stores.quarantine, 0
-        while found := await quarantine.find(operation.collection, operation.chosen, limit=DISCARD_AT_ONCE):
-            gone += await quarantine.remove([each.id for each in found])
+        while some := await quarantine.discard(operation.collection, operation.chosen, limit=DISCARD_AT_ONCE):
+            gone += some
         return gone
 
 

@@ -42,6 +42,14 @@ class State(StrEnum):
     UNDONE = "undone"
 
 
+class Doing(StrEnum):
+    """What is being done about an open job: more of its upload comes in, somebody works on it, or nobody does."""
+
+    RECEIVING = "receiving"
+    RUNNING = "running"
+    WAITING = "waiting"
+
+
 class Origin(StrEnum):
     """Where records come from. Only an upload is kept by Sheaf, so that any process can read it again."""
 
@@ -221,7 +229,7 @@ class JobStore:
         self,
         *,
         collection: str | None = None,
-        state: State | None = None,
+        state: State | Doing | None = None,
         key: str | None = None,
         before: str | None = None,
         limit: int = 50,
@@ -230,13 +238,15 @@ class JobStore:
 
         Args:
             collection: Only those that load into it.
-            state: Only those in it.
+            state: Only those in it; of open ones also what is being done.
             key: Only those with it.
             before: Only those before this one; for the next page.
             limit: At most so many, up to 1000.
         """
-        wanted = {"collection": collection, "state": state, "key": key}
+        wanted = {"collection": collection, "key": key}
         match: Document = {name: value for name, value in wanted.items() if value is not None}
+        if state is not None:
+            match |= _DOING[state] if isinstance(state, Doing) else {"state": state}
         if before is not None:
             match["_id"] = {"$lt": before}
         return await self._shown(
@@ -260,6 +270,13 @@ class JobStore:
         """Note of a job that nobody works on that it has failed."""
         failed = {"state": State.FAILED, "finished": datetime.now(UTC), "error": {"code": code, "detail": detail}}
         await self.records.update_one({"_id": job_id, "state": State.OPEN, "$expr": IS_FREE}, {"$set": failed})
+
+    async def refuse(self, job_id: str, *, code: str, detail: str) -> None:
+        """Note of an open job that it has failed, whoever works on it. Its key is free for another load."""
+        failed = {"state": State.FAILED, "finished": "$$NOW", "error": {"code": code, "detail": {"$literal": detail}}}
+        await self.records.update_one(
+            {"_id": job_id, "state": State.OPEN}, [{"$set": {**failed, "former_key": "$key"}}, {"$unset": "key"}]
+        )
 
     async def cancel(self, job_id: str) -> Job:
         """Ask for a job to stop; one that nobody works on has stopped with that.
@@ -335,6 +352,12 @@ class JobStore:
 
 
 IS_FREE: Final[Document] = {"$lte": [{"$ifNull": ["$expires", datetime(1970, 1, 1, tzinfo=UTC)]}, "$$NOW"]}
+_IS_WHOLE: Final[Document] = {"state": State.OPEN, "upload.is_complete": {"$ne": False}}
+_DOING: Final[Mapping[Doing, Document]] = {
+    Doing.RECEIVING: {"state": State.OPEN, "upload.is_complete": False},
+    Doing.RUNNING: {**_IS_WHOLE, "$expr": {"$not": [IS_FREE]}},
+    Doing.WAITING: {**_IS_WHOLE, "$expr": IS_FREE},
+}
 
 
 def new_id() -> str:

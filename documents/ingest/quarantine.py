@@ -21,6 +21,9 @@ PARTS: Final = f"{SYSTEM_PREFIX}quarantine_parts"
 PART_BYTES: Final = 8 * 1024 * 1024
 """What of a record is kept in one document; a larger one is kept in several."""
 
+PAGE_BYTES: Final = 16 * 1024 * 1024
+"""Records are held in memory together until they have so many bytes."""
+
 MAX_TEXT: Final = 2000
 
 
@@ -170,6 +173,11 @@ class QuarantineStore:
         await self._parts.delete_many({"record": {"$in": list(keys)}}, session=session)
         return (await self.records.delete_many({"_id": {"$in": list(keys)}}, session=session)).deleted_count
 
+    async def discard(self, collection: str, chosen: Chosen, *, limit: int) -> int:
+        """Take out some of the records, and return how many those were: `limit` at most, 0 where none is left."""
+        cursor = self.records.find(chosen.to_filter(collection), {"_id": 1}, limit=limit)
+        return await self.remove([found["_id"] async for found in cursor])
+
     async def count(self, collection: str, chosen: Chosen) -> int:
         """Return how many records there are."""
         return await self.records.count_documents(chosen.to_filter(collection))
@@ -194,7 +202,13 @@ class QuarantineStore:
         return await self.completed(_from_record(found))
 
     async def find(
-        self, collection: str, chosen: Chosen, *, after: str | None = None, limit: int = 50
+        self,
+        collection: str,
+        chosen: Chosen,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        head_bytes: int | None = None,
     ) -> list[Quarantined]:
         """Return records in the order of their loads, and within one of their places.
 
@@ -202,13 +216,22 @@ class QuarantineStore:
             collection: Whose.
             chosen: Which.
             after: Only those behind this one, for the next page.
-            limit: At most so many.
+            limit: At most so many; fewer if they are large, but one if there is one.
+            head_bytes: How much of each to keep. It is then not to be `completed`.
         """
         where = chosen.to_filter(collection)
         if after is not None:
             where = {"$and": [where, {"_id": {"$gt": after}}]}
-        cursor = self.records.find(where, sort=[("_id", 1)], limit=limit)
-        return [_from_record(found) async for found in cursor]
+        several: list[Quarantined] = []
+        held = 0
+        async with self.records.find(where, sort=[("_id", 1)], limit=limit) as cursor:
+            async for found in cursor:
+                each = _from_record(found)
+                several.append(each if head_bytes is None else replace(each, raw=each.raw[:head_bytes]))
+                held += len(several[-1].raw) if head_bytes is not None or each.is_cut else each.size_bytes
+                if held >= PAGE_BYTES:
+                    break
+        return several
 
     async def walk(self, collection: str, chosen: Chosen) -> AsyncGenerator[Quarantined]:
         """Yield records one by one, each with all its bytes."""

@@ -16,6 +16,9 @@ from documents.ingest.load import PATIENCE_SECONDS
 AT_ONCE: Final = 2
 """Jobs that a process works on side by side; each has several transactions under way."""
 
+SHORT_AT_ONCE: Final = 8
+"""Jobs of a moment that it works on besides, so that those need not wait for one that takes hours."""
+
 LOOK_SECONDS: Final = 5.0
 STEP_SECONDS: Final = 10.0
 ABANDONED_AFTER: Final = timedelta(hours=24)
@@ -35,15 +38,21 @@ class JobRunner:
         self._ingestion = ingestion
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._short_slots = asyncio.Semaphore(SHORT_AT_ONCE)
 
-    def start(self, job_id: str) -> asyncio.Task[None]:
+    def start(self, job_id: str, *, is_short: bool = False) -> asyncio.Task[None]:
         """Work on a job, unless this process does so already. Who awaits the task does not see it fail: the job tells.
 
         Shield the task (`asyncio.shield`) where it is awaited: it goes on when nobody waits for it any more.
+
+        Args:
+            job_id: Which.
+            is_short: Whether all it loads is here, and little.
         """
         task = self._tasks.get(job_id)
         if task is None:
-            task = self._tasks[job_id] = asyncio.create_task(self._work(job_id))
+            slots = self._short_slots if is_short else self._slots
+            task = self._tasks[job_id] = asyncio.create_task(self._work(job_id, slots))
             task.add_done_callback(lambda _: self._tasks.pop(job_id, None))
         return task
 
@@ -76,8 +85,8 @@ class JobRunner:
                     await stores.jobs.give_up(job.id, code="upload-abandoned", detail=detail)
                     await stores.uploads.remove(job.id)
 
-    async def _work(self, job_id: str) -> None:
-        async with self._slots:
+    async def _work(self, job_id: str, slots: asyncio.Semaphore) -> None:
+        async with slots:
             try:
                 await self._go(job_id)
             except (JobConflictError, JobLostError) as error:

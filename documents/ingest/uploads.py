@@ -4,7 +4,7 @@ They are cut into chunks as they come. An upload that broke off goes on behind i
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError, UploadConflictError
-from documents.ingest.jobs import JobStore
+from documents.ingest.jobs import JobStore, State
 from documents.types import SYSTEM_PREFIX, Document
 
 UPLOADS: Final = f"{SYSTEM_PREFIX}uploads"
@@ -110,20 +110,22 @@ class UploadSource:
         """Yield the upload in pieces.
 
         Raises:
-            UploadPausedError: Nothing more has come for a minute.
+            UploadPausedError: Nothing more has come for a minute, or nobody wants more of it.
         """
         number, silence = 0, Deadline(SILENCE_SECONDS)
         while True:
             with Running(Deadline(STEP_SECONDS), writes=False):
                 chunk = await self._uploads.read(self._job_id, number)
-                upload = None if chunk is not None else (await self._jobs.get(self._job_id)).upload
+                job = None if chunk is not None else await self._jobs.get(self._job_id)
             if chunk is not None:
                 number, silence = number + 1, Deadline(SILENCE_SECONDS)
                 self.read_bytes += len(chunk)
                 yield chunk
-            elif upload is not None and upload.is_complete:
-                if self.read_bytes >= (upload.size_bytes or 0):
-                    self.total_bytes = upload.size_bytes
+            elif job is None or job.upload is None or job.state is not State.OPEN or job.is_cancelling:
+                raise UploadPausedError
+            elif job.upload.is_complete:
+                if self.read_bytes >= (job.upload.size_bytes or 0):
+                    self.total_bytes = job.upload.size_bytes
                     return
             elif silence.remaining() <= 0:
                 raise UploadPausedError
@@ -132,7 +134,7 @@ class UploadSource:
 
 
 class UploadPausedError(Exception):
-    """Nothing more of an upload has come for a while. The load goes on when it does."""
+    """Nothing more of an upload is there to be read. The load goes on when there is, unless nobody wants it to."""
 
 
 class Receiver:
@@ -142,13 +144,18 @@ class Receiver:
         uploads: Where they are kept.
         jobs: Where it is noted that all of them are here.
         job_id: Whose they are.
+        on_chunk: Called for each chunk that was read or kept, as many of them take a while.
     """
 
-    def __init__(self, uploads: UploadStore, jobs: JobStore, job_id: str) -> None:
+    def __init__(
+        self, uploads: UploadStore, jobs: JobStore, job_id: str, *, on_chunk: Callable[[], None] = lambda: None
+    ) -> None:
         self._uploads = uploads
         self._jobs = jobs
         self._job_id = job_id
-        self._digest = blake2b(digest_size=16)
+        self._on_chunk = on_chunk
+        self._digest = new_digest()
+        self._is_digest_whole = True
         self._pieces: list[bytes] = []
         self._pending_bytes = 0
         self._number = 0
@@ -157,9 +164,13 @@ class Receiver:
         """Bytes that are kept, and known to be those that were sent."""
 
     async def skip(self) -> int:
-        """Pass over what is here already, and return how many bytes that are: what comes is what follows them."""
-        while (chunk := await self._read()) is not None:
-            self._keep(chunk)
+        """Pass over what is here already, and return how many bytes that are: what comes is what follows them.
+
+        However many they are, this takes no time; they are read when all are here, to hash them.
+        """
+        with Running(Deadline(STEP_SECONDS), writes=False):
+            self.offset, self._number = await self._uploads.offset(self._job_id)
+        self._is_digest_whole = self._number == 0
         return self.offset
 
     async def take(self, data: bytes) -> None:
@@ -201,19 +212,35 @@ class Receiver:
         await self.flush()
         if self._pending_bytes or await self._read() is not None:
             raise JobConflictError("This key was used for other data.")
+        if not self._is_digest_whole:
+            await self._hash()
         with Running(Deadline(STEP_SECONDS), writes=True):
             await self._jobs.complete_upload(self._job_id, size_bytes=self.offset, digest=self._digest.hexdigest())
         self._uploads.announce(self._job_id)
+
+    async def _hash(self) -> None:
+        digest = new_digest()
+        for number in range(self._number):
+            digest.update(await self._read(number) or b"")
+        self._digest = digest
 
     def _keep(self, chunk: bytes) -> None:
         self._digest.update(chunk)
         self._number += 1
         self.offset += len(chunk)
         self._known = None
+        self._on_chunk()
 
-    async def _read(self) -> bytes | None:
+    async def _read(self, number: int | None = None) -> bytes | None:
         with Running(Deadline(STEP_SECONDS), writes=False):
-            return await self._uploads.read(self._job_id, self._number)
+            chunk = await self._uploads.read(self._job_id, self._number if number is None else number)
+        self._on_chunk()
+        return chunk
+
+
+def new_digest() -> blake2b:
+    """Return what hashes an upload."""
+    return blake2b(digest_size=16)
 
 
 def _key(job_id: str, number: int) -> str:

@@ -10,17 +10,15 @@ import typer
 from typer.core import TyperGroup
 
 from documents.access.policy import FULL
-from documents.catalog.ids import read_url_id
 from documents.codec.csv_columns import parse_columns
 from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
-from documents.errors import Fault, InvalidParameterError, JobConflictError, StoreError
+from documents.errors import JobConflictError, StoreError
 from documents.ingest.ingestion import FindJobs, FindLoads, Ingestion, UndoJob
 from documents.ingest.jobs import Job, Load, Mode, Origin, State
 from documents.ingest.preview import Preview
 from documents.settings import Settings
-from documents.types import IdType
 from scripts.console import announce, print_json
 from scripts.exits import DIFFERS
 from scripts.ingest_files import Input, Wanted, check_together, look_at, say_note, to_load
@@ -107,6 +105,14 @@ def load(  # noqa: PLR0913  # each is a flag
         bool, typer.Option("--infer", help="CSV: infer the other types from the first rows, and say which.")
     ] = False,
     nested: Annotated[bool, typer.Option("--nested", help="CSV: dots in the names of columns mean objects.")] = False,
+    items: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="JSON: the member of an object whose array has the documents, as features in GeoJSON.",
+            show_default=False,
+        ),
+    ] = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -143,6 +149,7 @@ def load(  # noqa: PLR0913  # each is a flag
     Examples:
       sheaf ingest movies.json --into movies
       sheaf ingest prices.csv.gz --into prices --types price:decimal,since:date --dry-run
+      sheaf ingest earthquakes.geojson --into quakes --items features
       sheaf ingest day-1.ndjson day-2.ndjson --into products --mode upsert --on sku
       ssh elsewhere cat events.ndjson | sheaf ingest - --into events --key events-1
     """
@@ -154,6 +161,7 @@ def load(  # noqa: PLR0913  # each is a flag
         types=_types(types),
         infer=infer,
         nested=nested,
+        items=items,
         max_bytes=max_bytes,
     )
     wanted = Wanted(into, mode, _names(on) or (), form, options, key)
@@ -450,14 +458,4 @@ def trace(
 
 async def _trace(settings: Settings, collection: str, document_id: str) -> list[tuple[Job, bool]]:
     async with opened(settings, writes=False) as store:
-        with Running(Deadline(CLEAN_UP_SECONDS), writes=False):
-            entry = await store.catalog.get(collection)
-        operation = FindLoads(collection, _read_id(document_id, entry.id_type))
-        return await carry_out(store.ingestion.loads_of(operation, FULL))
-
-
-def _read_id(text: str, id_type: IdType | None) -> object:
-    if id_type is None:
-        detail = "The collection has no documents, and so no ids."
-        raise InvalidParameterError(detail, [Fault("", "invalid", detail)])
-    return read_url_id(text, id_type)
+        return await carry_out(store.ingestion.loads_of(FindLoads(collection, document_id), FULL))

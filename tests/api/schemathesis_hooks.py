@@ -25,9 +25,18 @@ def write_extended(_: SerializationContext, value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-@schemathesis.serializer("application/x-ndjson")
+@schemathesis.serializer(
+    "application/x-ndjson",
+    "text/csv",
+    "text/tab-separated-values",
+    "application/bson",
+    "application/vnd.apache.parquet",
+    "application/gzip",
+    "application/zstd",
+    "application/partial-upload",
+)
 def write_lines(_: SerializationContext, value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
 @schemathesis.deserializer("application/ejson")

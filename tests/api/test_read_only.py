@@ -10,6 +10,7 @@ import pytest_asyncio
 from api.app import create_app
 from documents.settings import Settings
 from tests.api.answers import items, refusal, stored
+from tests.api.loading import NDJSON, ingest
 from tests.conftest import serving
 
 Client = httpx.AsyncClient
@@ -71,3 +72,22 @@ async def test_refuses_before_it_makes_a_collection(reader: Client, collection: 
     refusal(await reader.post(f"/v1/{collection}", json={}), 403, "forbidden")
     assert items(await reader.post(f"/v1/{collection}", json=[{}]))[0]["problem"]["code"] == "forbidden"
     refusal(await reader.get(f"/v1/{collection}"), 404, "collection-not-found")
+
+
+async def test_refuses_loads(client: Client, reader: Client, collection: str) -> None:
+    made = await ingest(client, collection, b'{"_id": "a"}\n{', status=207)
+    [held] = items(await reader.get(f"/v1/{collection}:quarantine"))
+    base, job = f"/v1/{collection}", f"/jobs/{made['id']}"
+    for query in ("", "?mode=upsert", "?mode=merge", "?mode=replace", "?mode=delete"):
+        refusal(await reader.post(f"{base}:ingest{query}", content=b"{}", headers=NDJSON), 403, "forbidden")
+    headers = {"content-type": "application/partial-upload", "upload-offset": "0"}
+    refusal(await reader.patch(job, content=b"{}", headers=headers), 403, "forbidden")
+    for request in (f"{job}:cancel", f"{job}:undo"):
+        refusal(await reader.post(request), 403, "forbidden")
+    refusal(await reader.post(f"{base}:replay", json={"all": True}), 403, "forbidden")
+    refusal(await reader.delete(f"{base}:quarantine?all=true"), 403, "forbidden")
+    refusal(await reader.delete(f"{base}:quarantine/{held['id']}"), 403, "forbidden")
+    assert (await reader.get(job)).json()["state"] == "done"
+    assert (await reader.get(f"/jobs?collection={collection}")).json()["items"][0]["id"] == made["id"]
+    assert items(await reader.get(f"{base}:loads?id=a"))[0]["job"] == made["id"]
+    assert (await reader.get(f"{base}:quarantine/{held['id']}")).json()["raw"] == "{"

@@ -8,12 +8,13 @@ from typing import Any, Final, cast
 import pytest
 import typer
 
-from api import bodies, exchange, parse, preferences, problems, server
+from api import bodies, exchange, parse, parse_jobs, preferences, problems, server, uploads
 from api.problems import PROBLEMS
 from api.routes import ROUTES
 from documents.catalog import ids
 from documents.codec import json_patch, patch_shape
 from documents.collections import plan, read
+from documents.ingest import reading
 from documents.query import (
     accumulators,
     aggregate,
@@ -217,6 +218,12 @@ def _default(setting: str) -> Any:
 MIB: Final = 1024 * 1024
 LIMITS: Final = {
     "Body": f"{_default('max_body_bytes') // MIB} MiB (`SHEAF_MAX_BODY_BYTES`)",
+    "Body of a load": f"{_default('max_upload_bytes') // (1024 * MIB)} GiB (`SHEAF_MAX_UPLOAD_BYTES`)",
+    "Body of a load that is waited for": f"{uploads.SMALL_BYTES // MIB} MiB",
+    "Record of a load": f"{reading.RECORD_BYTES // MIB} MiB",
+    "Name or key of a load": f"{parse_jobs.MAX_NAME} characters",
+    "Jobs, or records in quarantine, on a page": f"{parse_jobs.MAX_LISTED}",
+    "Records that a replay names": f"{parse_jobs.MAX_IDS:,}",
     f"Weight of a body of {bodies.AWAY_BYTES // 1024} KiB or more": f"{bodies.MAX_WEIGHT:,}",
     "Document": f"{MAX_DOCUMENT_BYTES // MIB} MiB as BSON",
     "Nesting of a document": f"{MAX_DEPTH} levels",

@@ -96,3 +96,13 @@ def test_anything_may_follow_the_magic(data: bytes, cuts: list[int]) -> None:
 @pytest.mark.parametrize("data", [b"", b"{}", b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08"])
 def test_short_streams(data: bytes) -> None:
     assert len(read(Format.NDJSON, data)) == len(read(Format.NDJSON, data, cuts=EVERY_BYTE))
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("cut", [5, 1])
+def test_no_two_faults_are_at_the_same_place(form: Format, cut: int) -> None:
+    for data in (b"\x1f\x8b\x08 no gzip", gzip.compress(b'[{"a": 1}]')[:-cut] + b"x", gzip.compress(b"{")[:-cut]):
+        reader = make_reader(form)
+        records = [*reader.feed(data), *reader.end()]
+        assert records
+        assert len({record.offset for record in records}) == len(records)

@@ -1,0 +1,117 @@
+"""Loads: a body of records, whatever form they have, read into a collection."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.responses import Response
+
+from api import reports
+from api.exchange import Exchange, path_parameter
+from api.media import NDJSON, Media, content_type
+from api.parse_jobs import LoadRequest, own_parameters, parse_load, parse_upload_complete, refuse
+from api.problems import UnsupportedMediaTypeError
+from api.uploads import SMALL_BYTES, Arrival, complete, hash_body, keep
+from documents.codec.records import Format
+from documents.codec.sniff import HEAD_BYTES, sniff
+from documents.database.deadline import Running
+from documents.errors import JobConflictError
+from documents.ingest.ingestion import FindLoads, JobReport
+from documents.ingest.jobs import Job
+
+FORMATS: Final[Mapping[str, Format]] = {
+    NDJSON: Format.NDJSON,
+    Media.JSON.value: Format.JSON,
+    Media.EJSON.value: Format.EJSON,
+    "text/csv": Format.CSV,
+    "text/tab-separated-values": Format.TSV,
+    "application/bson": Format.BSON,
+    "application/vnd.apache.parquet": Format.PARQUET,
+}
+"""What media types say of a body."""
+
+SNIFFED: Final = ("application/gzip", "application/zstd", "application/octet-stream")
+"""These say nothing of what is in it, so that is told from its beginning."""
+
+RESERVE_SECONDS: Final = 1.0
+"""What is left of a request's time to tell of a job that is not done by then."""
+
+
+async def ingest(exchange: Exchange) -> Response:
+    """Load the records of the body."""
+    settings = exchange.store.settings
+    arrival = Arrival(exchange, settings.max_upload_bytes)
+    request, is_whole = parse_load(exchange), parse_upload_complete(exchange)
+    load = request.to_load(await _form(exchange, request, arrival), max_bytes=settings.max_upload_bytes)
+    plan = await exchange.plan(exchange.store.ingestion.load, load)
+    job, _ = await plan.run(exchange.deadline)
+    if job.upload is not None and job.upload.is_complete:
+        return await _recognised(exchange, job, await hash_body(exchange, arrival))
+    receiver = exchange.store.ingestion.receiver(job.id, on_chunk=exchange.renew)
+    await keep(exchange, arrival, receiver, job.id, on_kept=lambda: exchange.runner.start(job.id))
+    if not is_whole:
+        await receiver.flush()
+        exchange.end_reading()
+        return reports.accepted(exchange, await report_of(exchange, job.id))
+    await complete(exchange, receiver)
+    if arrival.size_bytes > SMALL_BYTES or exchange.preferences.is_impatient:
+        exchange.runner.start(job.id)
+        return reports.accepted(exchange, await report_of(exchange, job.id))
+    return reports.loaded(exchange, await await_job(exchange, job.id, is_short=True))
+
+
+async def get_loads(exchange: Exchange) -> Response:
+    """Say which loads wrote a document."""
+    own = own_parameters(exchange, ("id",))
+    if "id" not in own:
+        refuse("id", "missing", "id says of which document: as in its address.")
+    operation = FindLoads(path_parameter(exchange, "collection"), own["id"])
+    plan = await exchange.plan(exchange.store.ingestion.loads_of, operation)
+    return reports.loads(await plan.run(exchange.deadline))
+
+
+async def await_job(exchange: Exchange, job_id: str, *, is_short: bool = False) -> JobReport:
+    """Have a job done, and return its report when it is, or when the client has waited long enough.
+
+    Args:
+        exchange: The request. What it asks for goes on without it, too.
+        job_id: Which.
+        is_short: Whether all it loads is here, and little.
+    """
+    task = exchange.runner.start(job_id, is_short=is_short)
+    if not exchange.preferences.is_impatient:
+        left = exchange.deadline.remaining()
+        await asyncio.wait({task}, timeout=left - min(RESERVE_SECONDS, left / 2))  # cancels nothing
+    return await report_of(exchange, job_id)
+
+
+async def report_of(exchange: Exchange, job_id: str) -> JobReport:
+    """Return the report of a job to whoever has made it."""
+    with Running(exchange.deadline, writes=False):
+        return await exchange.store.ingestion.report(job_id)
+
+
+async def _recognised(exchange: Exchange, job: Job, digest: str) -> Response:
+    """Answer a request that was made before, and was whole."""
+    if job.upload is None or job.upload.digest != digest:
+        raise JobConflictError("This key was used for other data.")
+    return reports.loaded(exchange, await await_job(exchange, job.id))
+
+
+async def _form(exchange: Exchange, request: LoadRequest, arrival: Arrival) -> Format:
+    """Return the form of the records: as the parameter says, or the media type, or the first bytes."""
+    header = exchange.header(b"content-type")
+    if request.form is not None:
+        return request.form
+    if header is not None:
+        kind = content_type(header, *FORMATS, *SNIFFED)
+        if kind in FORMATS:
+            return FORMATS[kind]
+    head = await arrival.head(HEAD_BYTES)
+    found = await asyncio.to_thread(sniff, head[:HEAD_BYTES], request.name)
+    if found.format is not None:
+        return found.format
+    if head:
+        detail = "What is in the body cannot be told from its beginning. Content-Type or format= can say it."
+        raise UnsupportedMediaTypeError(detail, {"Accept": ", ".join(FORMATS)})
+    return Format.NDJSON
