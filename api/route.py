@@ -38,7 +38,12 @@ class _CollectionConvertor(Convertor[str]):
         return value
 
 
+class _JobConvertor(_CollectionConvertor):
+    regex = "[^/:]+"  # behind a colon comes what is to be done with it
+
+
 register_url_convertor("collection", _CollectionConvertor())
+register_url_convertor("job", _JobConvertor())
 
 
 class DocumentRoute(APIRoute):

@@ -20,7 +20,7 @@ from api.route import DocumentRoute, Endpoint
 
 COLLECTION: Final = "/v1/{collection:collection}"
 DOCUMENT: Final = COLLECTION + "/{id:path}"
-JOB: Final = "/jobs/{id}"
+JOB: Final = "/jobs/{id:job}"
 
 ROUTES: Final[Sequence[tuple[str, str, Endpoint]]] = (
     ("GET", DOCUMENT, documents.get_document),

@@ -47,6 +47,15 @@ class Arrival:
         self.size_bytes = 0
         """What has come so far."""
 
+    def follow(self, size_bytes: int) -> None:
+        """Bound the body by what its limit leaves for it behind so many bytes.
+
+        Raises:
+            BodyTooLargeError: It is announced as larger.
+        """
+        self._limit = max(self._limit - size_bytes, 0)
+        self._exchange.refuse_larger(self._limit)
+
     async def head(self, size: int) -> bytes:
         """Return the first bytes, at least so many if there are. They come again with `pieces`."""
         while not self._is_whole and self.size_bytes < size:

@@ -39,12 +39,14 @@ async def patch_job(exchange: Exchange) -> Response:
     """
     offset, is_whole = parse_upload_offset(exchange), parse_upload_complete(exchange)
     own_parameters(exchange, ())
-    content_type(exchange.header(b"content-type"), PARTIAL, BYTES)
-    arrival = Arrival(exchange, max(exchange.store.settings.max_upload_bytes - offset, 0))
+    if exchange.has_body():  # there may be nothing left to send but that this was all
+        content_type(exchange.header(b"content-type"), PARTIAL, BYTES)
+    arrival = Arrival(exchange, exchange.store.settings.max_upload_bytes)
     job_id = path_parameter(exchange, "id")
     operation = ContinueUpload(job_id, offset, exchange.renew)
     plan = await exchange.plan(exchange.store.ingestion.upload, operation)
     receiver = await plan.run(exchange.deadline)
+    arrival.follow(receiver.offset)
     await keep(exchange, arrival, receiver, job_id, on_kept=lambda: exchange.runner.start(job_id))
     if not is_whole:
         await receiver.flush()

@@ -316,6 +316,14 @@ class TestParts:
         nobody = f"/jobs/{'0' * 24}"
         refusal(await client.patch(nobody, headers={**PART, "upload-offset": "0"}), 404, "job-not-found")
 
+    async def test_nothing_is_left_to_send(self, client: Client, collection: str) -> None:
+        headers = {**NDJSON, "upload-complete": "?0"}
+        made = await client.post(f"/v1/{collection}:ingest", content=ndjson(*ROWS), headers=headers)
+        size = made.headers["upload-offset"]
+        response = await client.patch(made.headers["location"], headers={"upload-offset": size})
+        assert response.status_code == 202
+        assert counts(await until_done(client, made.json()["id"]), "inserted") == (2,)
+
     async def test_an_upload_that_was_cancelled(self, client: Client, collection: str) -> None:
         headers = {**NDJSON, "upload-complete": "?0", "idempotency-key": "k"}
         made = await client.post(f"/v1/{collection}:ingest", content=ndjson(*ROWS), headers=headers)

@@ -18,7 +18,7 @@ from tests.server import Server, serve
 SCHEMATHESIS: Final = Path(sys.executable).with_name("schemathesis")
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 
-OPERATIONS: Final = r"^/v1/(products|\{collection\})|^/v1$|^/v1:transaction$|^/health/"
+OPERATIONS: Final = r"^/v1/(products|\{collection\})|^/v1$|^/v1:transaction$|^/jobs|^/health/"
 """The shop's other collections have the routes of its products."""
 
 

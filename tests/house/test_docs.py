@@ -114,7 +114,7 @@ def test_no_code_is_made_up(page: Path) -> None:
 
 def test_every_route_is_documented_and_no_other() -> None:
     routes = [
-        f"{method} {path.replace('{collection:collection}', '{c}').replace('{id:path}', '{id}')}"
+        f"{method} {re.sub('{id:(path|job)}', '{id}', path.replace('{collection:collection}', '{c}'))}"
         for method, path, _ in ROUTES
     ]
     assert sorted(names_in(rows_of(text_of("api.md"), "Routes"))) == sorted(routes)
