@@ -30,8 +30,17 @@ MAX_NAME: Final = 255
 HEAD_BYTES: Final = 2048
 """What a list shows of a record."""
 
-TABLE_PARAMETERS: Final = ("header", "types", "infer", "nested")
-LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", *TABLE_PARAMETERS)
+_TABLES: Final = (Format.CSV, Format.TSV)
+READ_PARAMETERS: Final[Mapping[str, Sequence[Format]]] = {
+    "header": _TABLES,
+    "types": _TABLES,
+    "infer": _TABLES,
+    "nested": _TABLES,
+    "items": (Format.JSON,),
+}
+"""Parameters that say how records are read, and of which formats."""
+
+LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", *READ_PARAMETERS)
 QUARANTINE_FORMATS: Final = ("json", "raw")
 
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}
@@ -53,7 +62,7 @@ class LoadRequest:
         on: The key.
         name: Of the source.
         key: Under which it is loaded once.
-        tables: How tables are read, where a parameter says so.
+        reading: How records are read, where a parameter says so.
     """
 
     collection: str
@@ -62,7 +71,7 @@ class LoadRequest:
     on: tuple[str, ...]
     name: str | None
     key: str | None
-    tables: Mapping[str, Any]
+    reading: Mapping[str, Any]
 
     def to_load(self, form: Format, *, max_bytes: int) -> Load:
         """Return the load, now that it is known what is in the body.
@@ -72,12 +81,12 @@ class LoadRequest:
             max_bytes: That they may take, decompressed.
 
         Raises:
-            InvalidParameterError: A parameter is about tables, and this is none.
+            InvalidParameterError: A parameter is about other formats than this.
         """
-        if form not in (Format.CSV, Format.TSV):
-            for name in self.tables:
-                refuse(name, "not-allowed", f"{name} is for csv and tsv, and this is {form}.")
-        options = ReadOptions(max_bytes=max_bytes, **self.tables)
+        for name in self.reading:
+            if form not in READ_PARAMETERS[name]:
+                refuse(name, "not-allowed", f"{name} is for {' and '.join(READ_PARAMETERS[name])}, and this is {form}.")
+        options = ReadOptions(max_bytes=max_bytes, **self.reading)
         return Load(self.collection, form, self.mode, self.on, options, Origin.UPLOAD, self.name, self.key)
 
 
@@ -94,7 +103,7 @@ def parse_load(exchange: Exchange) -> LoadRequest:
         on=tuple(own.get("on", "_id").split(",")),
         name=_given(own, "name", lambda text: _named("name", text)),
         key=_key(own.get("key"), exchange.header(b"idempotency-key")),
-        tables=_tables(own),
+        reading=_reading(own),
     )
 
 
@@ -250,14 +259,15 @@ def _key(parameter: str | None, header: str | None) -> str | None:
     return None if parameter is None else _named("key", parameter)
 
 
-def _tables(own: Mapping[str, str]) -> dict[str, Any]:
+def _reading(own: Mapping[str, str]) -> dict[str, Any]:
     read: dict[str, Callable[[str], object]] = {
         "header": lambda text: text.split(","),
         "types": _types,
         "infer": lambda text: _one_of("infer", text, _TRUTHS),
         "nested": lambda text: _one_of("nested", text, _TRUTHS),
+        "items": lambda text: _named("items", text),
     }
-    return {name: read[name](own[name]) for name in TABLE_PARAMETERS if name in own}
+    return {name: read[name](own[name]) for name in READ_PARAMETERS if name in own}
 
 
 def _types(text: str) -> dict[str, str]:

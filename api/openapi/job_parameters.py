@@ -37,6 +37,11 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
     ),
     "infer": in_query("infer", "Of csv and tsv: infer the types of the other columns from the first rows.", _FLAG),
     "nested": in_query("nested", "Of csv and tsv: dots in the names of columns mean objects.", _FLAG),
+    "items": in_query(
+        "items",
+        "Of json: the member of an object whose array has the records, as `features` in GeoJSON.",
+        {**_NAME, "examples": ["features"]},
+    ),
     "source-name": in_query("name", "Of the source, for people.", _NAME),
     "load-key": in_query("key", "Under which this is loaded once, however often it is sent.", _NAME),
     "idempotency-key": in_header("Idempotency-Key", "The same as `key`.", {**_NAME, "pattern": '^[^" ]+$'}),

@@ -26,7 +26,7 @@ FIND: Final = ("sort", "fields", "limit", "cursor", "q", "field-filters", "filte
 HTML: Final = "text/html"
 EXPORT: Final = ("sort", "fields", "limit-export", "q", "field-filters", "filter", "format", "compress", "trailer")
 INGEST: Final = (
-    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "source-name", "load-key",
+    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", "source-name", "load-key",
     "idempotency-key", "upload-complete", "prefer",
 )  # fmt: skip
 ONE: Final = ("if-match", "if-none-match", "prefer")
