@@ -73,6 +73,8 @@ def sniff(head: bytes, name: str | None = None) -> Sniffed:
     looked = _look(plain)
     if looked is None or (looked is Format.CSV and Format.TSV in said and b"\t" not in plain):
         looked = said[0] if said else None
+    elif looked is Format.JSON and said[:1] == (Format.NDJSON,) and plain.lstrip(WHITE).startswith(b"{"):
+        looked = Format.NDJSON  # lines that are broken, rather than an object that is wrongly named
     elif Format.EJSON in said and len(said) == 1 and looked in {Format.NDJSON, Format.JSON}:
         looked = Format.EJSON
     return Sniffed(looked, compression, _note(plain, said, looked, said_compression is not None, compression))

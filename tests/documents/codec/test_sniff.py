@@ -66,3 +66,5 @@ def test_an_object_over_several_lines_is_no_ndjson() -> None:
     assert sniff(b'{"a": \n{"a":2}\n').format is Format.NDJSON
     assert sniff(b'{"a":1}\n{"a": \n').format is Format.NDJSON
     assert sniff(b'{"a":1}').format is Format.NDJSON
+    assert sniff(b'{"a": \n{"a": \n', "broken.ndjson").format is Format.NDJSON
+    assert sniff(b'{"a": \n{"a": \n').format is Format.JSON
