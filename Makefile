@@ -36,10 +36,11 @@ format: .venv/.dev ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.run ## Measure Sheaf beside its peers, with wrk; then backfills and exports beside bare loops
+bench: .venv/.run ## Measure Sheaf beside its peers, with wrk; then backfills, exports and loads beside bare loops
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.backfill --documents 1000000
 	$(BIN)/python -m benchmarks.export --documents 1000000
+	$(BIN)/python -m benchmarks.ingest --documents 1000000
 
 bench-quick: .venv/.run ## The essentials of that, in a few minutes
 	$(BIN)/python -m benchmarks --quick
