@@ -14,7 +14,7 @@ from api.problems import UnsupportedMediaTypeError
 from api.uploads import SMALL_BYTES, Arrival, complete, hash_body, keep
 from documents.codec.records import Format
 from documents.codec.sniff import HEAD_BYTES, sniff
-from documents.database.deadline import Running
+from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError
 from documents.ingest.ingestion import FindLoads, JobReport
 from documents.ingest.jobs import Job
@@ -33,6 +33,7 @@ FORMATS: Final[Mapping[str, Format]] = {
 SNIFFED: Final = ("application/gzip", "application/zstd", "application/octet-stream")
 """These say nothing of what is in it, so that is told from its beginning."""
 
+POLL_SECONDS: Final = 0.2
 RESERVE_SECONDS: Final = 1.0
 """What is left of a request's time to tell of a job that is not done by then."""
 
@@ -79,10 +80,16 @@ async def await_job(exchange: Exchange, job_id: str, *, is_short: bool = False) 
         is_short: Whether all it loads is here, and little.
     """
     task = exchange.runner.start(job_id, is_short=is_short)
-    if not exchange.preferences.is_impatient:
-        left = exchange.deadline.remaining()
-        await asyncio.wait({task}, timeout=left - min(RESERVE_SECONDS, left / 2))  # cancels nothing
-    return await report_of(exchange, job_id)
+    if exchange.preferences.is_impatient:
+        return await report_of(exchange, job_id)
+    left = exchange.deadline.remaining()
+    until = Deadline(left - min(RESERVE_SECONDS, left / 2))
+    await asyncio.wait({task}, timeout=until.remaining())  # cancels nothing
+    report = await report_of(exchange, job_id)
+    while report.is_open and until.remaining() > 0:  # another process has it, which tells nobody here of it
+        await asyncio.sleep(POLL_SECONDS)
+        report = await report_of(exchange, job_id)
+    return report
 
 
 async def report_of(exchange: Exchange, job_id: str) -> JobReport:

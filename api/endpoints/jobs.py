@@ -72,5 +72,5 @@ async def undo_job(exchange: Exchange) -> Response:
     operation = parse_undo(exchange)
     plan = await exchange.plan(exchange.store.ingestion.undo, operation)
     await plan.run(exchange.deadline)
-    report = await await_job(exchange, operation.id)
+    report = await await_job(exchange, operation.id, is_short=True)  # uploads that dawdle shall not hold it up
     return reports.accepted(exchange, report) if report.is_open else reports.job(report)

@@ -1,6 +1,7 @@
 """Plants seeds: writes what is new or has changed, and leaves alone what others have changed."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from bson.raw_bson import RawBSONDocument
@@ -48,19 +49,26 @@ async def apply_seeds(
     prepared = await Preparer(database, models).prepare(chosen)
     events: list[SeedEvent] = []
     for done, one in enumerate(prepared, 1):
-        outcome = one.outcome if dry_run else await _plant(database, one)
+        outcome = one.outcome if dry_run else await _plant(database, models, one)
         events.append(SeedEvent(one.seed.collection, one.seed.source, outcome, done, len(prepared)))
         on_progress(events[-1])
     return summarise(events, dry_run=dry_run)
 
 
-async def _plant(database: AsyncDatabase[Document], prepared: PreparedSeed) -> Outcome:
+async def _plant(
+    database: AsyncDatabase[Document], models: Mapping[str, DeclaredModel], prepared: PreparedSeed
+) -> Outcome:
     if prepared.outcome not in WRITTEN:
         return prepared.outcome
     try:
         await _record(database, prepared)
         return await _write(database, prepared)
     except UniqueViolationError as error:
+        # Another process may have planted the same seed at this moment: then there is nothing left to do.
+        with suppress(SeedError):
+            (again,) = await Preparer(database, models).prepare([prepared.seed])
+            if again.outcome not in WRITTEN:
+                return again.outcome
         fault = Fault(prepared.seed.source, error.code, error.detail)
         raise SeedError("A seed violates a unique index.", [fault]) from error
 
