@@ -60,10 +60,9 @@ def parse_json(body: bytes) -> Json:
         if "limit" in error.msg:  # orjson has one of 1024 levels
             raise _refused(body, "too-deep") from None
         raise _malformed(body, error) from None
-    outline = body.translate(_OUTLINE)
-    if outline.count(b"{") > MAX_DEPTH and is_deep(value):
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and is_deep(value):
         raise _refused(body, "too-deep")
-    if _LONG_NUMBER in outline and _has_wide_integer(body):
+    if _has_long_number(body) and _has_wide_integer(body):
         raise _refused(body, "integer-out-of-range")
     if orjson.dumps(value).count(b":") != _count_colons(body):
         raise _refused(body, "duplicate-key")
@@ -114,9 +113,19 @@ def _count_escaped_colons(body: bytes) -> int:
     return count
 
 
+def _has_long_number(body: bytes) -> bool:
+    """Tell whether there are 19 digits in a row anywhere, strings included."""
+    overlap = len(_LONG_NUMBER) - 1
+    return any(
+        _LONG_NUMBER in body[start : start + SLICE_BYTES + overlap].translate(_OUTLINE)
+        for start in range(0, len(body), SLICE_BYTES)
+    )
+
+
 def _has_wide_integer(body: bytes) -> bool:
-    # Strings take longest to leave out, and seldom matter.
-    return _shows_wide_integer(body) and _shows_wide_integer(_without_strings(body))
+    # Strings take longest to leave out, and seldom matter. But of a large text they are left out a slice at a time.
+    is_small = len(body) <= SLICE_BYTES
+    return (not is_small or _shows_wide_integer(body)) and _shows_wide_integer(_without_strings(body))
 
 
 def _without_strings(body: bytes) -> bytes:

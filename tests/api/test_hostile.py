@@ -1,15 +1,18 @@
 """Whatever a client sends is answered with a problem, soon, and changes nothing; meanwhile the server lives.
 
-Each attack has half a second for its answer, and the server's event loop may be busy for 50 ms at a time. As the
-machine of the tests is busy with other things too, an attack that took longer is tried again: what is slow by the
-server's own doing is slow each time.
+Each attack has half a second for its answer, and the server's event loop may be busy for 50 ms at a time, or on a slow
+machine as long as the parser itself needs. As the machine of the tests is busy with other things too, an attack that
+took longer is tried again: what is slow by the server's own doing is slow each time.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from statistics import median
 from typing import Final
 
+import orjson
 import pytest
 
 from tests.api.hostile.addresses import ADDRESSES
@@ -25,6 +28,7 @@ pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.alone]
 
 ANSWER_SECONDS: Final = 0.5
 STALL_SECONDS: Final = 0.05
+LARGEST: Final = b'"' + b"0" * (16 * 1024 * 1024 - 2) + b'"'
 TRIES: Final = 4
 SECRETS: Final = (b"hunter2", b"Traceback", b"pymongo", b"mongodb://", b"site-packages")
 
@@ -61,6 +65,20 @@ def scene(server: Server, mongo_uri: str, worker_id: str) -> Iterator[Scene]:
     ledger.close()
 
 
+@cache
+def allowed_stall() -> float:
+    """Return how long the server may stall: 50 ms, or on a slow machine what the parser takes for the largest body.
+
+    The parser is one call into C, during which nothing else runs.
+    """
+    times: list[float] = []
+    for _ in range(5):
+        began = time.monotonic()
+        orjson.loads(LARGEST)
+        times.append(time.monotonic() - began)
+    return max(STALL_SECONDS, 2 * median(times))
+
+
 def under_watch(scene: Scene, data: bytes, check: Callable[[Answer], None]) -> None:
     """Send a request, check its answer, and see that it took no time and left no trace."""
     before = scene.ledger.state()
@@ -74,7 +92,7 @@ def under_watch(scene: Scene, data: bytes, check: Callable[[Answer], None]) -> N
         assert not [secret for secret in SECRETS if secret in answer.body], answer.body[:500]
         assert scene.ledger.state() == before
         assert ELSEWHERE not in scene.ledger.databases()
-        if took <= ANSWER_SECONDS and stall <= STALL_SECONDS:
+        if took <= ANSWER_SECONDS and stall <= allowed_stall():
             return
     pytest.fail(f"the answer took {took * 1000:.0f} ms, the server stalled for {stall * 1000:.0f} ms")
 
