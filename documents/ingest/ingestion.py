@@ -29,7 +29,7 @@ from documents.errors import (
 )
 from documents.ingest.batches import BatchStore, Books
 from documents.ingest.claim import Claim, hold_job
-from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
+from documents.ingest.jobs import ABANDONED, Doing, Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
 from documents.ingest.preview import Preview, preview_load
 from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
@@ -449,6 +449,9 @@ class Ingestion:
             await self._connection.collection(load.collection).create_indexes([IndexModel(key, unique=True)])
             notes.append(f"The empty collection got a unique index over {', '.join(load.on)}.")
         job, is_new = await self.stores.jobs.create(load, by=by, notes=notes)
+        if job.error is not None and job.error["code"] == ABANDONED:
+            # What had come of it is forgotten, so nobody could say whether this is the same.
+            raise JobConflictError(f"Job {job.id} was abandoned half-way. Undo it, and its key is free again.")
         if job.state in (State.CANCELLED, State.FAILED):
             job = await self.stores.jobs.reopen(job.id)
         return job, is_new

@@ -18,6 +18,9 @@ from documents.errors import JobConflictError, JobNotFoundError
 from documents.types import SYSTEM_PREFIX, Document
 
 JOBS: Final = f"{SYSTEM_PREFIX}jobs"
+ABANDONED: Final = "upload-abandoned"
+"""The code of the error of a job whose upload nobody went on with."""
+
 MAX_LISTED: Final = 1000
 
 

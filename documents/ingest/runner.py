@@ -10,7 +10,7 @@ from typing import Final
 from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError, JobLostError, StoreError
 from documents.ingest.ingestion import Ingestion
-from documents.ingest.jobs import State
+from documents.ingest.jobs import ABANDONED, State
 from documents.ingest.load import PATIENCE_SECONDS
 
 AT_ONCE: Final = 2
@@ -82,7 +82,7 @@ class JobRunner:
                 last = await stores.uploads.last_arrival(job.id)
                 if last is None or last < since:
                     detail = "Nothing more of the upload has come for a day."
-                    await stores.jobs.give_up(job.id, code="upload-abandoned", detail=detail)
+                    await stores.jobs.give_up(job.id, code=ABANDONED, detail=detail)
                     await stores.uploads.remove(job.id)
 
     async def _work(self, job_id: str, slots: asyncio.Semaphore) -> None:

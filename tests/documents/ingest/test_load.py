@@ -11,7 +11,7 @@ from documents.contracts.contract import parse_contract
 from documents.database.deadline import Deadline
 from documents.errors import ForbiddenError, IndexRequiredError, JobConflictError
 from documents.ingest.ingestion import FindQuarantined
-from documents.ingest.jobs import Load, Mode, State
+from documents.ingest.jobs import ABANDONED, Load, Mode, Origin, State
 from documents.ingest.profiles import EVERY, WHOLE, read_load_profile
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import (
@@ -237,3 +237,13 @@ async def test_what_it_loaded_is_looked_at(store: Store, collection: str) -> Non
     assert population == 2 * len(PEOPLE) + 1
     assert profile.documents == WHOLE + len(PEOPLE) // EVERY + 1
     assert set(profile.root.fields) == {"_id", "name", "age"}
+
+
+async def test_an_upload_that_was_abandoned_does_not_go_on(store: Store, collection: str) -> None:
+    wanted = Load(collection, Format.NDJSON, origin=Origin.UPLOAD, key="k")
+    job = await open_job(store, wanted)
+    await store.ingestion.stores.jobs.give_up(job.id, code=ABANDONED, detail="Nobody went on with it.")
+    with pytest.raises(JobConflictError, match="Undo it"):
+        await open_job(store, wanted)
+    await undo(store, job)
+    assert (await open_job(store, wanted)).id != job.id
