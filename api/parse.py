@@ -32,6 +32,7 @@ from documents.collections.operations import (
 )
 from documents.collections.profiling import DEFAULT_SAMPLE, MAX_SAMPLE, ReadProfile
 from documents.errors import Fault, InvalidDocumentError, InvalidOperationError, InvalidParameterError, StoreError
+from documents.query.paths import is_field_path
 from documents.types import Document, child
 
 T = TypeVar("T")
@@ -217,14 +218,10 @@ def _upsert(members: Document, pointer: str, collection: str, on: str | None) ->
     keys = named.split(",") if isinstance(named, str) else ["_id"] if named is None else named
     if not isinstance(keys, list) or not 1 <= len(cast("list[object]", keys)) <= MAX_KEYS:
         raise _wrong(child(pointer, "on"), f"on names 1 to {MAX_KEYS} fields.")
-    paths = tuple(path for path in cast("list[object]", keys) if isinstance(path, str) and _is_path(path))
+    paths = tuple(path for path in cast("list[object]", keys) if isinstance(path, str) and is_field_path(path))
     if len(paths) < len(cast("list[object]", keys)):
         raise _wrong(child(pointer, "on"), "on names fields.")
     return Upsert(collection, _document(members, "document", pointer), paths, members["op"] == "merge")
-
-
-def _is_path(path: str) -> bool:
-    return all(segment and not segment.startswith("$") and "\0" not in segment for segment in path.split("."))
 
 
 def _merge_change(members: Document, key: str, pointer: str) -> Change:

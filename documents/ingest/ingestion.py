@@ -37,6 +37,7 @@ from documents.ingest.replay import run_replay
 from documents.ingest.sources import Source
 from documents.ingest.undo import Undone, undo_load
 from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
+from documents.query.paths import is_field_path
 from documents.types import IdType
 
 T = TypeVar("T")
@@ -517,17 +518,13 @@ class Ingestion:
 
 def _check(load: Load) -> None:
     """Refuse what could only fail later, for each record."""
-    if not 1 <= len(load.on) <= MAX_KEYS or not all(map(_is_path, load.on)):
+    if not 1 <= len(load.on) <= MAX_KEYS or not all(map(is_field_path, load.on)):
         detail = f"on names 1 to {MAX_KEYS} fields."
         raise InvalidParameterError(detail, [Fault("?on", "invalid", detail)])
     try:
         make_reader(load.form, load.options)
     except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says
         raise InvalidParameterError(str(error), [Fault("?format", "invalid", str(error))]) from error
-
-
-def _is_path(path: str) -> bool:
-    return all(segment and not segment.startswith("$") and "\0" not in segment for segment in path.split("."))
 
 
 def _require_choice(operation: ChangeQuarantine) -> None:

@@ -56,3 +56,8 @@ def is_position(segment: str) -> bool:
 def collide(one: str, other: str) -> bool:
     """Say whether one path is the other or leads to it."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+def is_field_path(path: str) -> bool:
+    """Tell whether a dotted path can name a field: no step of it is empty, begins with $ or has the NUL character."""
+    return all(segment and not segment.startswith("$") and "\0" not in segment for segment in path.split("."))
