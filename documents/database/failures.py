@@ -31,6 +31,8 @@ from documents.errors import (
 )
 
 DUPLICATE_KEY_CODES: Final = frozenset({11000, 11001, 12582})
+VIEW_CODE: Final = 166
+"""CommandNotSupportedOnView."""
 
 
 def _too_large() -> StoreError:
@@ -48,6 +50,7 @@ def _memory() -> StoreError:
 BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
     27: lambda: IndexRequiredError("This needs a text index, or a geospatial one, and there is none."),
     112: WriteConflictError,
+    VIEW_CODE: lambda: QueryRefusedError("This is a view: it can be read, and not written to."),
     121: lambda: InvalidDocumentError("The document does not pass the collection's validator in MongoDB."),
     291: lambda: IndexRequiredError("The query needs an index that is not there."),
     292: _memory,  # QueryExceededMemoryLimitNoDiskUseAllowed

@@ -6,7 +6,7 @@ these agree whenever a process dies, and the batches that are here are those tha
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, Self
@@ -145,6 +145,15 @@ class Books:
     faults: Sequence[RecordFault]
     spans: Sequence[Span]
 
+    def to_totals(self) -> Document:
+        """Return the numbers, to be written down with a job that has ended."""
+        return {"counts": asdict(self.counts), "discarded": [list(pair) for pair in self.discarded.items()]}
+
+    @classmethod
+    def from_totals(cls, totals: Mapping[str, Any]) -> Self:
+        """Return what was written down of them."""
+        return cls(_read_counts(totals["counts"]), dict(totals["discarded"]), (), ())
+
 
 def digest_of(raw: bytes) -> bytes:
     """Return what tells a stored document from one that has been changed since."""
@@ -242,7 +251,7 @@ def _to_record(job_id: str, collection: str, outcome: Outcome, *, slot: int, num
     }
 
 
-def _read_counts(record: Document) -> Counts:
+def _read_counts(record: Mapping[str, Any]) -> Counts:
     return Counts(**{name: int(record[name]) for name in _NUMBERS})
 
 

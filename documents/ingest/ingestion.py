@@ -15,6 +15,7 @@ from documents.codec.formats import make_reader
 from documents.codec.records import Format
 from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
+from documents.database.failures import VIEW_CODE, of_code
 from documents.errors import (
     Fault,
     FilterRequiredError,
@@ -29,7 +30,7 @@ from documents.errors import (
 )
 from documents.ingest.batches import BatchStore, Books
 from documents.ingest.claim import Claim, hold_job
-from documents.ingest.jobs import ABANDONED, Doing, Job, JobStore, Load, Mode, Origin, State
+from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
 from documents.ingest.preview import Preview, preview_load
 from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
@@ -259,9 +260,12 @@ class Ingestion:
         Raises:
             IndexRequiredError: The mode goes by a key that no unique index is over.
             InvalidParameterError: An option cannot be meant.
+            QueryRefusedError: The collection is a view.
         """
         policy.require(*_ACTIONS[operation.mode])
         _check(operation)
+        if await self._is_view(operation.collection):
+            raise of_code(VIEW_CODE)
         entry = await self._services.catalog.get_or_new(operation.collection)
         needs_index = operation.mode is not Mode.INSERT and not await self._has_index(operation)
         if needs_index and (entry.model is not None or await self._has_documents(operation.collection)):
@@ -442,6 +446,8 @@ class Ingestion:
         async with holding as claim, aclosing(undo_load(self._services, self.stores.batches, claim)) as undones:
             async for undone in undones:
                 yield undone
+            with Running(Deadline(PAUSE_SECONDS), writes=True):
+                await self.stores.uploads.remove(job_id)
 
     async def _create(self, load: Load, by: str, *, makes_index: bool) -> tuple[Job, bool]:
         notes: list[str] = []
@@ -450,11 +456,12 @@ class Ingestion:
             await self._connection.collection(load.collection).create_indexes([IndexModel(key, unique=True)])
             notes.append(f"The empty collection got a unique index over {', '.join(load.on)}.")
         job, is_new = await self.stores.jobs.create(load, by=by, notes=notes)
-        if job.error is not None and job.error["code"] == ABANDONED:
-            # What had come of it is forgotten, so nobody could say whether this is the same.
-            raise JobConflictError(f"Job {job.id} was abandoned half-way. Undo it, and its key is free again.")
         if job.state in (State.CANCELLED, State.FAILED):
             job = await self.stores.jobs.reopen(job.id)
+        if job.upload is not None and job.upload.is_forgotten:
+            # So nobody could say whether this is the same.
+            detail = f"Job {job.id} stopped half-way, and its upload is forgotten. Undo it, and its key is free again."
+            raise JobConflictError(detail)
         return job, is_new
 
     async def _find_place(self, operation: ContinueUpload) -> Receiver:
@@ -470,12 +477,21 @@ class Ingestion:
         keys = await self._services.catalog.unique_keys(load.collection)
         return any(key <= set(load.on) for key in keys)
 
+    async def _is_view(self, name: str) -> bool:
+        cursor = await self._connection.database.list_collections(filter={"name": name, "type": "view"})
+        return bool(await cursor.to_list())
+
     async def _has_documents(self, collection: str) -> bool:
         return await self._connection.collection(collection).find_one({}, {"_id": 1}) is not None
 
     async def _find_jobs(self, operation: FindJobs) -> list[JobReport]:
         jobs = await self.stores.jobs.find(**asdict(operation))
-        return [JobReport(job, await self.stores.batches.read(job.id, faults=0)) for job in jobs]
+        return [JobReport(job, await self._books_of(job)) for job in jobs]
+
+    async def _books_of(self, job: Job) -> Books:
+        if job.totals is not None:
+            return Books.from_totals(job.totals)
+        return await self.stores.batches.read(job.id, faults=0)
 
     async def _find_loads(self, collection: str, document_id: object) -> list[tuple[Job, bool]]:
         found = await self.stores.batches.find_loads(collection, document_id)

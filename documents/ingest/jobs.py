@@ -18,9 +18,6 @@ from documents.errors import JobConflictError, JobNotFoundError
 from documents.types import SYSTEM_PREFIX, Document
 
 JOBS: Final = f"{SYSTEM_PREFIX}jobs"
-ABANDONED: Final = "upload-abandoned"
-"""The code of the error of a job whose upload nobody went on with."""
-
 MAX_LISTED: Final = 1000
 
 
@@ -99,11 +96,13 @@ class Upload:
         is_complete: Whether all of it is here.
         size_bytes: Of it all, once it is complete.
         digest: Likewise.
+        is_forgotten: Whether its bytes are gone, so that nobody can go on with it.
     """
 
     is_complete: bool = False
     size_bytes: int | None = None
     digest: str | None = None
+    is_forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +154,8 @@ class Job:
         notes: What was done for it that nobody asked for in so many words.
         columns: Of CSV and TSV, each with its type, as soon as they are known.
         chosen: Of a replay, which records of the quarantine: the members of `Chosen`.
+        totals: What its batches came to (`Books.to_totals`), so that they need not all be read again; None before its
+            end, and where it came to another end than its own.
     """
 
     id: str
@@ -173,6 +174,7 @@ class Job:
     notes: Sequence[str] = ()
     columns: Sequence[tuple[str, str]] = ()
     chosen: Mapping[str, Any] | None = None
+    totals: Mapping[str, Any] | None = None
 
 
 class JobStore:
@@ -211,10 +213,10 @@ class JobStore:
         return _from_record(record), True
 
     async def reopen(self, job_id: str) -> Job:
-        """Return a job that goes on, if it was cancelled or has failed."""
-        ended = {"_id": job_id, "state": {"$in": [State.CANCELLED, State.FAILED]}}
-        changes = {"$set": {"state": State.OPEN, "finished": None, "error": None, "is_cancelling": False}}
-        await self.records.update_one(ended, changes)
+        """Return a job that goes on, if it was cancelled or has failed, and its bytes are not forgotten."""
+        ended = {"_id": job_id, **_HAS_STOPPED, "upload.is_forgotten": {"$ne": True}}
+        begun = {"state": State.OPEN, "finished": None, "error": None, "is_cancelling": False, "totals": None}
+        await self.records.update_one(ended, {"$set": begun})
         return await self.get(job_id)
 
     async def get(self, job_id: str) -> Job:
@@ -269,10 +271,22 @@ class JobStore:
             [{"$match": {"state": State.OPEN, "upload.is_complete": False, "created": {"$lt": since}}}]
         )
 
-    async def give_up(self, job_id: str, *, code: str, detail: str) -> None:
-        """Note of a job that nobody works on that it has failed."""
-        failed = {"state": State.FAILED, "finished": datetime.now(UTC), "error": {"code": code, "detail": detail}}
-        await self.records.update_one({"_id": job_id, "state": State.OPEN, "$expr": IS_FREE}, {"$set": failed})
+    async def give_up(self, job_id: str) -> bool:
+        """Note of an open job that nobody works on that its upload is abandoned; tell whether that is so."""
+        error = {"code": "upload-abandoned", "detail": "Nothing more of the upload has come for a day."}
+        failed = {"state": State.FAILED, "finished": datetime.now(UTC), "error": error, "upload.is_forgotten": True}
+        told = await self.records.update_one({"_id": job_id, "state": State.OPEN, "$expr": IS_FREE}, {"$set": failed})
+        return bool(told.matched_count)
+
+    async def stopped(self, since: datetime) -> list[Job]:
+        """Return the jobs that were cancelled or failed before a moment, in UTC, and whose uploads are still here."""
+        kept = {**_HAS_STOPPED, "finished": {"$lt": since}, "upload.is_complete": {"$exists": True}}
+        return await self._shown([{"$match": {**kept, "upload.is_forgotten": {"$ne": True}}}])
+
+    async def forget_upload(self, job_id: str) -> bool:
+        """Note of a job that has stopped that nobody can go on with it; tell whether that is so."""
+        told = await self.records.update_one({"_id": job_id, **_HAS_STOPPED}, {"$set": {"upload.is_forgotten": True}})
+        return bool(told.matched_count)
 
     async def refuse(self, job_id: str, *, code: str, detail: str) -> None:
         """Note of an open job that it has failed, whoever works on it. Its key is free for another load."""
@@ -355,6 +369,7 @@ class JobStore:
 
 
 IS_FREE: Final[Document] = {"$lte": [{"$ifNull": ["$expires", datetime(1970, 1, 1, tzinfo=UTC)]}, "$$NOW"]}
+_HAS_STOPPED: Final[Document] = {"state": {"$in": [State.CANCELLED, State.FAILED]}}
 _IS_WHOLE: Final[Document] = {"state": State.OPEN, "upload.is_complete": {"$ne": False}}
 _DOING: Final[Mapping[Doing, Document]] = {
     Doing.RECEIVING: {"state": State.OPEN, "upload.is_complete": False},
@@ -457,4 +472,5 @@ def _from_record(record: Document) -> Job:
         notes=tuple(record["notes"]),
         columns=tuple((name, kind) for name, kind in record.get("columns", ())),
         chosen=record["chosen"],
+        totals=record.get("totals"),
     )

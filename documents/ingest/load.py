@@ -98,11 +98,18 @@ async def run_load(
             async for progress in progresses:
                 yield progress
     state = State.CANCELLED if claim.is_cancelling and not meter.is_done else State.DONE
-    await claim.finish(state)
+    await finish(stores, claim, state)
     if state is State.DONE:
         with Running(Deadline(STEP_SECONDS), writes=True):
             await stores.uploads.remove(claim.job.id)
     yield meter.read(state)
+
+
+async def finish(stores: Stores, claim: Claim, state: State) -> None:
+    """Write down that a job has come to its end, and what its batches came to."""
+    with Running(Deadline(STEP_SECONDS), writes=False):
+        books = await stores.batches.read(claim.job.id, faults=0)
+    await claim.finish(state, totals=books.to_totals())
 
 
 class _Run:

@@ -16,7 +16,7 @@ from documents.database.deadline import Deadline, Running
 from documents.errors import Fault
 from documents.ingest.claim import STEP_SECONDS, Claim
 from documents.ingest.jobs import Job, State
-from documents.ingest.load import PATIENCE_SECONDS, Meter, Progress, Stores
+from documents.ingest.load import PATIENCE_SECONDS, Meter, Progress, Stores, finish
 from documents.ingest.quarantine import Chosen, Quarantined, QuarantineStore, Reject
 from documents.ingest.reading import RECORD_BYTES, Batch
 from documents.ingest.writing import BatchWriter
@@ -61,7 +61,7 @@ async def run_replay(services: Services, stores: Stores, claim: Claim) -> AsyncG
             place = await replay.run(source, records, place)
             yield meter.read()
     state = State.CANCELLED if claim.is_cancelling else State.DONE
-    await claim.finish(state)
+    await finish(stores, claim, state)
     yield meter.read(state)
 
 

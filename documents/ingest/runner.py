@@ -10,7 +10,7 @@ from typing import Final
 from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError, JobLostError, StoreError
 from documents.ingest.ingestion import Ingestion
-from documents.ingest.jobs import ABANDONED, State
+from documents.ingest.jobs import State
 from documents.ingest.load import PATIENCE_SECONDS
 
 AT_ONCE: Final = 2
@@ -22,7 +22,8 @@ SHORT_AT_ONCE: Final = 8
 LOOK_SECONDS: Final = 5.0
 STEP_SECONDS: Final = 10.0
 ABANDONED_AFTER: Final = timedelta(hours=24)
-"""An upload of which nothing has come for so long is given up, and what has come of it is forgotten."""
+"""An upload of which nothing has come for so long is given up, and what has come of it is forgotten; so is the upload
+of a load that has stopped so long ago."""
 
 _log = logging.getLogger("sheaf")
 
@@ -80,9 +81,10 @@ class JobRunner:
             since = datetime.now(UTC).replace(tzinfo=None) - ABANDONED_AFTER
             for job in await stores.jobs.stalled(since):
                 last = await stores.uploads.last_arrival(job.id)
-                if last is None or last < since:
-                    detail = "Nothing more of the upload has come for a day."
-                    await stores.jobs.give_up(job.id, code=ABANDONED, detail=detail)
+                if (last is None or last < since) and await stores.jobs.give_up(job.id):
+                    await stores.uploads.remove(job.id)
+            for job in await stores.jobs.stopped(since):
+                if await stores.jobs.forget_upload(job.id):
                     await stores.uploads.remove(job.id)
 
     async def _work(self, job_id: str, slots: asyncio.Semaphore) -> None:

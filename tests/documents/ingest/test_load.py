@@ -1,6 +1,7 @@
 """Loads: what goes in is there, and every record is accounted for."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,9 +10,9 @@ from documents.catalog.catalog import CollectionEntry
 from documents.codec.records import Format
 from documents.contracts.contract import parse_contract
 from documents.database.deadline import Deadline
-from documents.errors import ForbiddenError, IndexRequiredError, JobConflictError
-from documents.ingest.ingestion import FindQuarantined
-from documents.ingest.jobs import ABANDONED, Load, Mode, Origin, State
+from documents.errors import ForbiddenError, IndexRequiredError, JobConflictError, QueryRefusedError
+from documents.ingest.ingestion import FindJobs, FindQuarantined
+from documents.ingest.jobs import Load, Mode, Origin, State
 from documents.ingest.profiles import EVERY, WHOLE, read_load_profile
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import (
@@ -242,8 +243,42 @@ async def test_what_it_loaded_is_looked_at(store: Store, collection: str) -> Non
 async def test_an_upload_that_was_abandoned_does_not_go_on(store: Store, collection: str) -> None:
     wanted = Load(collection, Format.NDJSON, origin=Origin.UPLOAD, key="k")
     job = await open_job(store, wanted)
-    await store.ingestion.stores.jobs.give_up(job.id, code=ABANDONED, detail="Nobody went on with it.")
+    assert await store.ingestion.stores.jobs.give_up(job.id)
     with pytest.raises(JobConflictError, match="Undo it"):
         await open_job(store, wanted)
     await undo(store, job)
     assert (await open_job(store, wanted)).id != job.id
+
+
+async def test_the_upload_of_a_load_that_stopped_is_not_kept_for_ever(store: Store, collection: str) -> None:
+    jobs, soon = store.ingestion.stores.jobs, datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=1)
+    wanted = Load(collection, Format.NDJSON, origin=Origin.UPLOAD, key="k")
+    job = await open_job(store, wanted)
+    await jobs.cancel(job.id)
+    assert job.id in {each.id for each in await jobs.stopped(soon)}
+    assert job.id not in {each.id for each in await jobs.stopped(soon - timedelta(hours=1))}
+    assert await jobs.forget_upload(job.id)
+    assert job.id not in {each.id for each in await jobs.stopped(soon)}
+    with pytest.raises(JobConflictError, match="Undo it"):
+        await open_job(store, wanted)
+    await undo(store, job)
+    assert (await open_job(store, wanted)).id != job.id
+
+
+async def test_a_load_that_goes_on_keeps_its_upload(store: Store, collection: str) -> None:
+    job = await open_job(store, Load(collection, Format.NDJSON, origin=Origin.UPLOAD))
+    assert not await store.ingestion.stores.jobs.forget_upload(job.id)
+
+
+async def test_the_list_needs_not_read_what_was_written(store: Store, collection: str) -> None:
+    told = await load(store, collection, ndjson(PEOPLE) + b"{\n")
+    await store.ingestion.stores.batches.records.delete_many({"job": told.job.id})
+    plan = await store.ingestion.jobs(FindJobs(collection), FULL)
+    [listed] = await plan.run(Deadline(SECONDS))
+    assert (listed.books.counts, listed.books.discarded) == (told.books.counts, told.books.discarded)
+
+
+async def test_a_view_takes_no_load(store: Store, collection: str) -> None:
+    await store.connection.database.create_collection(f"{collection}_view", viewOn=collection, pipeline=[])
+    with pytest.raises(QueryRefusedError, match="view"):
+        await open_job(store, Load(f"{collection}_view", Format.NDJSON))
