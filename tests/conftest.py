@@ -1,5 +1,6 @@
 """What every test may ask for: a real MongoDB, an open store, and a client of the API."""
 
+import signal
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,12 @@ from api.app import create_app
 from documents.database.embedded import EmbeddedMongo, acquire
 from documents.lifecycle import Store, open_store
 from documents.settings import Settings
+
+
+def pytest_configure() -> None:
+    """Have processes that tests start hear Ctrl-C, though a shell in the background of which this runs may not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
