@@ -9,8 +9,6 @@ nothing, and its transactions do not wait for one another.
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
@@ -29,6 +27,7 @@ from documents.database.connection import DURABLE, Connection
 from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError, JobLostError, StoreError, UniqueViolationError
 from documents.ingest.batches import BATCHES, batch_key
+from documents.ingest.holder import Holder, this_process
 from documents.ingest.jobs import IS_FREE, Job, JobStore, State
 from documents.types import Document
 
@@ -207,22 +206,19 @@ async def _take(
     connection: Connection, jobs: JobStore, job_id: str, states: tuple[State, ...], sessions: list[AsyncClientSession]
 ) -> tuple[Claim, Sequence[UUID]]:
     """Return a job, taken, and the sessions of whoever had it before."""
-    holder = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "boot": _boot(),
-    }
     wanted: Document = {"_id": job_id, "state": {"$in": list(states)}}
     before = await jobs.records.find_one(wanted)
     is_free: Document = {"$expr": IS_FREE}
     if before is not None:
         # As it was seen, so that its sessions are those of the last holder.
-        is_free = {"epoch": before["epoch"], **({} if _is_dead(before.get("holder")) else is_free)}
+        holder = before.get("holder")
+        is_dead = holder is not None and Holder.from_record(holder, is_alive=True).is_dead()
+        is_free = {"epoch": before["epoch"], **({} if is_dead else is_free)}
     changes = {
         "$set": {
             "expires": _from_now(LEASE_SECONDS),
             "epoch": {"$add": ["$epoch", Int64(1)]},
-            "holder": {"$literal": holder},
+            "holder": {"$literal": this_process()},
             # They stay when the job is given back: a transaction whose commit was not heard of may still be open.
             "sessions": {"$literal": [session.session_id["id"] for session in sessions]},
         }
@@ -238,30 +234,6 @@ async def _take(
         raise JobConflictError(f"The job is {job.state}.")
     where = f"process {job.holder.pid} on {job.holder.host}" if job.holder else "another process"
     raise JobConflictError(f"The job is being worked on by {where}.")
-
-
-def _is_dead(holder: Document | None) -> bool:
-    """Say whether a holder was a process of this machine that is no more. Of other machines nobody can say."""
-    if holder is None or holder["host"] != socket.gethostname():
-        return False
-    if holder["boot"] != _boot():
-        return True
-    try:
-        os.kill(holder["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-def _boot() -> str | None:
-    """Return what is another after the machine was started again; None where it cannot be told."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  # a few bytes of the kernel's
-            return file.read().strip()
-    except OSError:
-        return None
 
 
 def _from_now(seconds: float) -> Document:

@@ -15,6 +15,7 @@ from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
 from documents.database.connection import Connection
 from documents.errors import JobConflictError, JobNotFoundError
+from documents.ingest.holder import Holder
 from documents.types import SYSTEM_PREFIX, Document
 
 JOBS: Final = f"{SYSTEM_PREFIX}jobs"
@@ -122,15 +123,6 @@ class Pace:
     rate: float = 0.0
     eta_seconds: float | None = None
     waiting_for: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who works on a job."""
-
-    host: str
-    pid: int
-    is_alive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +251,15 @@ class JobStore:
         )
 
     async def waiting(self) -> list[Job]:
-        """Return the jobs that nobody works on and any process can: those whose source is in the database."""
+        """Return the jobs that nobody works on and any process can: those whose source is in the database.
+
+        Those of a process of this machine that is no more are among them, though its lease runs on.
+        """
         is_open = {"state": State.OPEN}
         is_here = [{**is_open, "upload.is_complete": True}, {**is_open, "origin": Origin.QUARANTINE}]
         any_can = {"$or": [{"state": State.UNDOING}, *is_here]}
-        return await self._shown([{"$match": any_can}, {"$match": {"$expr": IS_FREE}}, {"$sort": {"_id": 1}}])
+        jobs = await self._shown([{"$match": any_can}, {"$sort": {"_id": 1}}])
+        return [job for job in jobs if job.holder is None or not job.holder.is_alive or job.holder.is_dead()]
 
     async def stalled(self, since: datetime) -> list[Job]:
         """Return the jobs whose upload began before a moment, in UTC, and is not complete."""
@@ -462,7 +458,7 @@ def _from_record(record: Document) -> Job:
         by=record["by"],
         created=record["created"],
         finished=record.get("finished"),
-        holder=Holder(holder["host"], holder["pid"], record.get("is_held", False)) if holder else None,
+        holder=Holder.from_record(holder, is_alive=record.get("is_held", False)) if holder else None,
         is_cancelling=record.get("is_cancelling", False),
         upload=Upload(**upload) if upload is not None else None,
         pace=Pace(**record.get("pace", {})),

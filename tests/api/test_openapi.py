@@ -57,11 +57,6 @@ def _input(document: Json, value: object, name: str = "ProductInput") -> bool:
     return _is_valid(document, {"$ref": f"#/components/schemas/{name}"}, value)
 
 
-async def test_is_valid(document: Json) -> None:
-    validate(document)
-    assert document["openapi"].startswith("3.1.")
-
-
 async def test_references_lead_somewhere(document: Json) -> None:
     for reference in _references(document):
         _, kind, name = reference.removeprefix("#/").split("/")
@@ -92,10 +87,11 @@ async def test_path_parameters_are_declared(document: Json) -> None:
         assert all(each["required"] for each in declared if each["in"] == "path")
 
 
-async def test_flexible_collection_appears(client: httpx.AsyncClient, collection: str) -> None:
+async def test_is_valid_with_a_flexible_collection_in_it(client: httpx.AsyncClient, collection: str) -> None:
     collection = f"A{collection}"  # among the first by name, which are those that get paths of their own
     await client.post(f"/v1/{collection}", json={"_id": "a", "x": 1})
     described = (await client.get("/openapi.json")).json()
+    assert described["openapi"].startswith("3.1.")
     validate(described)
     body = described["paths"][f"/v1/{collection}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert _is_valid(described, body, {"_id": "b", "anything": [1, {"goes": None}]})

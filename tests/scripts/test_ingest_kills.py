@@ -11,8 +11,8 @@ from pymongo import MongoClient
 
 from benchmarks.ingest_kills import CASES, Story
 
-KILLS = {"lines": 5, "gzip": 2, "csv": 2, "upsert": 2}
-RECORDS = {"lines": 200_000, "gzip": 40_000, "csv": 40_000, "upsert": 40_000}
+KILLS = {"lines": 4, "gzip": 2, "csv": 2, "upsert": 2}
+RECORDS = {"lines": 80_000, "gzip": 30_000, "csv": 30_000, "upsert": 30_000}
 
 
 @pytest.mark.timeout(600)

@@ -9,10 +9,10 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError, JobLostError, UniqueViolationError
-from documents.ingest import claim as claiming
+from documents.ingest import holder as holding
 from documents.ingest.batches import Outcome, Span
 from documents.ingest.claim import Claim, hold_job
-from documents.ingest.jobs import Job, Load
+from documents.ingest.jobs import Job, Load, Origin
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import SECONDS, Bytes, ndjson, open_job, report, run, stored
 
@@ -118,8 +118,12 @@ async def test_a_load_that_is_left_goes_on_elsewhere(store: Store, collection: s
 
 
 async def test_a_dead_process_is_not_waited_for(store: Store, collection: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = await open_job(store, Load(collection, Format.NDJSON))
+    job = await open_job(store, Load(collection, Format.NDJSON, origin=Origin.UPLOAD))
+    jobs = store.ingestion.stores.jobs
+    await jobs.complete_upload(job.id, size_bytes=0, digest="")
     async with AsyncExitStack() as stack:
         await hold(stack, store, job)
-        monkeypatch.setattr(claiming, "_boot", lambda: "another start of this machine")
+        assert job.id not in {each.id for each in await jobs.waiting()}
+        monkeypatch.setattr(holding, "_boot", lambda: "another start of this machine")
+        assert job.id in {each.id for each in await jobs.waiting()}
         await hold(stack, store, job)
