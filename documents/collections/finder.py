@@ -9,8 +9,9 @@ from documents.database.deadline import Deadline, Running
 
 Read: TypeAlias = Callable[[], Awaitable[StoredBatch]]
 
-LIMITS: Final = Limits(in_flight=2, items=1000, size_bytes=1000, waiting_bytes=10_000)
-"""Every caller counts for one byte: what travels is the query, once."""
+LIMITS: Final = Limits(in_flight=1, items=1000, size_bytes=1000, waiting_bytes=10_000)
+"""Every caller counts for one byte: what travels is the query, once. Who asks for a list that is on its way waits for
+it to be back, and is then read for together with all who have asked meanwhile."""
 
 
 class Finder:
