@@ -253,7 +253,7 @@ class JobStore:
     async def waiting(self) -> list[Job]:
         """Return the jobs that nobody works on and any process can: those whose source is in the database.
 
-        Those of a process of this machine that is no more are among them, though its lease runs on.
+        Those of a process beside this one that is no more are among them, though its lease runs on.
         """
         is_open = {"state": State.OPEN}
         is_here = [{**is_open, "upload.is_complete": True}, {**is_open, "origin": Origin.QUARANTINE}]

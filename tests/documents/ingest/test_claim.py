@@ -1,6 +1,8 @@
 """Jobs that change hands: whoever had one before writes nothing more."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import AsyncExitStack, aclosing
 
 import pytest
@@ -9,7 +11,6 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError, JobLostError, UniqueViolationError
-from documents.ingest import holder as holding
 from documents.ingest.batches import Outcome, Span
 from documents.ingest.claim import Claim, hold_job
 from documents.ingest.jobs import Job, Load, Origin
@@ -117,13 +118,30 @@ async def test_a_load_that_is_left_goes_on_elsewhere(store: Store, collection: s
     assert (counts.received, counts.inserted) == (len(RECORDS), len(RECORDS))
 
 
-async def test_a_dead_process_is_not_waited_for(store: Store, collection: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def a_dead_number() -> int:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+async def test_a_dead_process_is_not_waited_for(store: Store, collection: str) -> None:
     job = await open_job(store, Load(collection, Format.NDJSON, origin=Origin.UPLOAD))
     jobs = store.ingestion.stores.jobs
     await jobs.complete_upload(job.id, size_bytes=0, digest="")
     async with AsyncExitStack() as stack:
         await hold(stack, store, job)
         assert job.id not in {each.id for each in await jobs.waiting()}
-        monkeypatch.setattr(holding, "_boot", lambda: "another start of this machine")
+        await jobs.records.update_one({"_id": job.id}, {"$set": {"holder.pid": a_dead_number()}})
         assert job.id in {each.id for each in await jobs.waiting()}
         await hold(stack, store, job)
+
+
+async def test_of_a_process_elsewhere_nobody_says_that_it_is_dead(store: Store, collection: str) -> None:
+    """As of one in another container, which may have the same name of a host, and the same kernel."""
+    job = await open_job(store, Load(collection, Format.NDJSON))
+    async with AsyncExitStack() as stack:
+        await hold(stack, store, job)
+        elsewhere = {"holder.pid": a_dead_number(), "holder.space": "of another container"}
+        await store.ingestion.stores.jobs.records.update_one({"_id": job.id}, {"$set": elsewhere})
+        with pytest.raises(JobConflictError):
+            await hold(stack, store, job)
