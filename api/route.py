@@ -49,7 +49,7 @@ register_url_convertor("job", _JobConvertor())
 class DocumentRoute(APIRoute):
     """A route whose endpoint takes the exchange and returns the response."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as APIRoute takes them
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # handed on to APIRoute, which has forty of them
         super().__init__(*args, **kwargs)
         # `$` would also match before a line feed at the end, and `.` would not match one: an id may have either.
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)

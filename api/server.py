@@ -88,7 +88,7 @@ class PatientProtocol(HttpToolsProtocol):
         if unsent:
             self._watch(unsent)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the parser's words are of no use to a client
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn passes it; the parser's words are of no use to a client
         """Answer what is not HTTP."""
         self._refuse(BadRequestError("The request breaks the rules of HTTP."))
 

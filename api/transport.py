@@ -61,7 +61,7 @@ class GatheringTransport(asyncio.Transport):
         """Say whether the transport is closing or closed."""
         return self._transport.is_closing()
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401  # as asyncio has it
+    def get_extra_info(self, name: str, default: object = None) -> object:
         """Return what the real transport knows."""
         return self._transport.get_extra_info(name, default)
 

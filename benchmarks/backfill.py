@@ -93,8 +93,8 @@ async def kill(connection: Connection, uri: str, *, documents: int, kills: int) 
     Raises:
         BenchError: A document was not changed once.
     """
-    seed = random.randrange(10_000)  # noqa: S311  # guards nothing
-    moments = sorted(random.Random(seed).sample(range(documents * 9 // 10), kills))  # noqa: S311  # likewise
+    seed = random.randrange(10_000)  # noqa: S311  # chooses moments, and guards nothing
+    moments = sorted(random.Random(seed).sample(range(documents * 9 // 10), kills))  # noqa: S311  # seeded on purpose, so that a run can be repeated
     killed = 0
     for moment in [*moments, documents + 1]:
         killed += await _backfill_until(uri, moment)

@@ -39,7 +39,7 @@ def find_bars(report: Report, workload: Named) -> list[tuple[str, str, float]]:
     ]
 
 
-def _draw_panel(axis: Any, report: Report, workload: Named) -> None:  # noqa: ANN401  # matplotlib's
+def _draw_panel(axis: Any, report: Report, workload: Named) -> None:  # noqa: ANN401  # Axes, which only the environment of the chart has
     bars = find_bars(report, workload)[::-1]
     colours = [OURS if name.startswith(SHEAF) else THEIRS for name, _, _ in bars]
     drawn = axis.barh([title for _, title, _ in bars], [rate for _, _, rate in bars], color=colours)

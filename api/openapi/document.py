@@ -160,7 +160,7 @@ def _merge(document: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _with_references(node: Any, renamed: Mapping[str, str]) -> Any:  # noqa: ANN401  # JSON
+def _with_references(node: Any, renamed: Mapping[str, str]) -> Any:  # noqa: ANN401  # any JSON in, the same kind of it out
     match node:
         case list():
             return [_with_references(item, renamed) for item in cast("list[Any]", node)]

@@ -57,18 +57,18 @@ class StoredSchema(GenerateJsonSchema):
         """Integers are those of BSON."""
         return {"type": "integer", **INT64, **super().int_schema(schema)}
 
-    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002  # text, whatever its limits
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002  # Pydantic passes it; it is text, whatever its limits
         """Decimals are text."""
         return {"type": "string", "pattern": STORED_DECIMAL}
 
-    def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:  # noqa: ARG002  # BSON knows no days
+    def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:  # noqa: ARG002  # Pydantic passes it; BSON knows no days
         """Days are stored as their first moment."""
         return dict(DATE_TIME)
 
-    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002  # as Beanie has it
+    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002  # Pydantic passes it; Beanie stores all spans alike
         """Spans are stored as seconds."""
         return {"type": "number"}
 
-    def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:  # noqa: ARG002  # of any length
+    def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:  # noqa: ARG002  # Pydantic passes it; limits count bytes, and this is text
         """Binary is base64."""
         return {"type": "string", "contentEncoding": "base64"}

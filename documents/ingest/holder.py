@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -39,11 +40,10 @@ class Holder:
         if self.space != _space():
             return False
         try:
-            os.kill(self.pid, 0)
+            with suppress(PermissionError):  # another user's, and so there
+                os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
-        except PermissionError:
-            return False
         return False
 
 
