@@ -12,6 +12,7 @@ from api.exchange import Exchange
 from api.media import Media
 from api.problems import describe, status_of
 from documents.catalog.catalog import CollectionSummary
+from documents.catalog.metadata import Kind
 from documents.codec.extended import dump_extended, dump_extended_value
 from documents.codec.plain import dump
 from documents.codec.stored import StoredBatch, StoredDocument
@@ -83,16 +84,22 @@ def page(exchange: Exchange, result: Page) -> Response:
 
 def collections(summaries: Sequence[CollectionSummary]) -> Response:
     """The collections there are."""
-    items = [
-        {
-            "name": summary.name,
-            "declared": summary.declared,
-            "id_type": summary.id_type,
-            "estimated_count": summary.estimated_count,
-        }
-        for summary in summaries
-    ]
+    items = [_collection(summary) for summary in summaries]
     return Response(orjson.dumps({"items": items}), media_type=Media.JSON.value)
+
+
+def _collection(summary: CollectionSummary) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "name": summary.name,
+        "declared": summary.declared,
+        "id_type": summary.id_type,
+        "estimated_count": summary.estimated_count,
+    }
+    if summary.kind is not Kind.COLLECTION:
+        members["kind"] = summary.kind
+    if summary.fault is not None:
+        members["problem"] = describe(summary.fault)
+    return members
 
 
 def counted(result: Counted) -> Response:

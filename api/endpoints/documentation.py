@@ -56,7 +56,7 @@ async def openapi(exchange: Exchange) -> Response:
     with Running(exchange.deadline, writes=False):
         summaries = await catalog.summaries()
     # Counts are in no part of it, so that a document stored does not make another one of it.
-    known = tuple(replace(summary, estimated_count=0) for summary in summaries)
+    known = tuple(replace(summary, estimated_count=0, fault=None) for summary in summaries)
     app: FastAPI = exchange.app
     body = await asyncio.to_thread(_written, app, len(app.router.routes), tuple(catalog.models.values()), known)
     return _cached(exchange, body, "application/json", REVALIDATE)

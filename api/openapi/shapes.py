@@ -9,6 +9,7 @@ from api.openapi.pipelines import PIPELINE_SCHEMAS
 from api.openapi.profiles import PROFILE_SCHEMAS
 from api.openapi.schemas import Schema, ref
 from api.openapi.updates import UPDATE_SCHEMAS
+from documents.catalog.metadata import Kind
 from documents.indexes.changes import Action, Permission
 from documents.types import COLLECTION_NAME, IdType
 
@@ -228,9 +229,23 @@ SHAPES: Final[dict[str, Schema]] = {
         {
             "name": COLLECTION,
             "declared": {"type": "boolean", "description": "Whether a model says what its documents look like."},
-            "id_type": {"enum": [*map(str, IdType), None], "description": "null until a first document fixes it."},
-            "estimated_count": COUNT,
-        }
+            "id_type": {
+                "enum": [*map(str, IdType), None],
+                "description": "null until a first document fixes it, and of views.",
+            },
+            "estimated_count": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "null where MongoDB would have to read every document, as of a view.",
+            },
+        },
+        {
+            "kind": {
+                "enum": [str(kind) for kind in Kind if kind is not Kind.COLLECTION],
+                "description": "What sort of collection it is, where it is no ordinary one.",
+            },
+            "problem": ref("Problem") | {"description": "Why nothing more is known of this collection."},
+        },
     ),
     "Health": record({"status": {"enum": ["live", "ready", "stopping", "no-database", "no-primary"]}}),
     "Problem": _PROBLEM,

@@ -6,20 +6,22 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from documents.catalog.declared import DeclaredModel
 from documents.catalog.fields import id_coercion
 from documents.catalog.ids import admit_id, id_type_of
+from documents.catalog.metadata import PLAIN, Kind, Metadata, list_metadata
 from documents.contracts.contract import Contract
 from documents.contracts.store import ContractStore
 from documents.contracts.verdict import Admitted, Lesson, Rejected
 from documents.database.connection import Connection
-from documents.errors import CollectionNotFoundError, InvalidDocumentError
+from documents.database.failures import translate
+from documents.errors import CollectionNotFoundError, InvalidDocumentError, StoreError
 from documents.types import COLLECTION_NAME, SYSTEM_PREFIX, Coerce, Document, IdType
 
 RECORDS: Final = f"{SYSTEM_PREFIX}collections"
@@ -36,12 +38,24 @@ class CollectionEntry:
         id_type: The type of its ids; None while no document has fixed it.
         model: What was declared for it; None for a flexible collection.
         contract: What was set for it at run time; never beside a model.
+        metadata: What MongoDB says that it is: its kind, its collation.
     """
 
     name: str
     id_type: IdType | None
     model: DeclaredModel | None = None
     contract: Contract | None = None
+    metadata: Metadata = PLAIN
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of collection it is."""
+        return self.metadata.kind
+
+    @property
+    def collation(self) -> Mapping[str, Any] | None:
+        """Its default collation; None where strings compare byte by byte."""
+        return self.metadata.collation
 
     @property
     def is_judged(self) -> bool:
@@ -82,12 +96,23 @@ class CollectionEntry:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSummary:
-    """A row of the list of collections."""
+    """A row of the list of collections.
+
+    Args:
+        name: Of the collection.
+        declared: Whether a model says what its documents look like.
+        id_type: The type of its ids; None where no document has fixed it, and of views.
+        estimated_count: Of its documents; None of a view, which would have to be run to be counted.
+        kind: What sort of collection it is.
+        fault: Why nothing more is known of it; None where all is well.
+    """
 
     name: str
     declared: bool
     id_type: IdType | None
-    estimated_count: int
+    estimated_count: int | None
+    kind: Kind = Kind.COLLECTION
+    fault: StoreError | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +122,7 @@ class _Cached:
 
 
 class Catalog:
-    """Looks collections up and remembers them for half a minute; a declared one for good.
+    """Looks collections up and remembers them for half a minute.
 
     Args:
         connection: Where the collections are.
@@ -146,9 +171,6 @@ class Catalog:
 
     def get_known_or_none(self, name: str) -> CollectionEntry | None:
         """Return the same if it is known without asking MongoDB, else None."""
-        declared = self._declared.get(name)
-        if declared is not None:
-            return declared
         cached = self._cache.get(name)
         return cached.entry if cached is not None and cached.until > time.monotonic() else None
 
@@ -209,7 +231,8 @@ class Catalog:
         wanted = {"$setOnInsert": {"id_type": str(id_type)}}
         with suppress(DuplicateKeyError):  # another process was first, and the next line reads what it decided
             await records.update_one({"_id": name}, wanted, upsert=True, session=session)
-        return await self._recorded(name, session) or CollectionEntry(name, id_type)
+        entry = await self._recorded(name, session) or CollectionEntry(name, id_type)
+        return replace(entry, metadata=await self._metadata(name) or PLAIN)
 
     async def unique_keys(self, name: str) -> list[frozenset[str]]:
         """Return, for each unique index that covers every document of a collection, the fields it is over."""
@@ -229,24 +252,50 @@ class Catalog:
         return [summary async for summary in self._summaries()]
 
     async def _summaries(self) -> AsyncIterator[CollectionSummary]:
-        existing = {name for name in await self._connection.database.list_collection_names() if _NAME.fullmatch(name)}
-        for name in sorted(existing | self._declared.keys()):
-            entry = await self.get_bare_or_none(name)
-            count = await self._connection.collection(name).estimated_document_count() if name in existing else 0
-            yield CollectionSummary(name, name in self._declared, entry.id_type if entry else None, count)
+        existing = {name: found async for name, found in list_metadata(self._connection) if _NAME.fullmatch(name)}
+        for name in sorted(existing.keys() | self._declared.keys()):
+            yield await self._summary(name, existing.get(name))
 
-    async def _look_up(self, name: str) -> CollectionEntry | None:
-        entry = await self._recorded(name) or await self._found(name)
-        return self._remember(entry) if entry else None
+    async def _summary(self, name: str, metadata: Metadata | None) -> CollectionSummary:
+        declared, kind = name in self._declared, (metadata or PLAIN).kind
+        try:
+            entry = self.get_known_or_none(name) or await self._look_up(name, metadata)
+            count = await self._estimate(name, metadata)
+        except PyMongoError as error:
+            if isinstance(error, ConnectionFailure) or error.timeout:
+                raise
+            return CollectionSummary(name, declared, None, None, kind, translate(error, writes=False))
+        return CollectionSummary(name, declared, entry.id_type if entry else None, count, kind)
+
+    async def _estimate(self, name: str, metadata: Metadata | None) -> int | None:
+        if metadata is None:
+            return 0
+        # The estimate of a view, as that of a time series, runs it.
+        if metadata.kind in (Kind.VIEW, Kind.TIMESERIES):
+            return None
+        return await self._connection.collection(name).estimated_document_count()
+
+    async def _look_up(self, name: str, metadata: Metadata | None = None) -> CollectionEntry | None:
+        if metadata is None:
+            metadata = await self._metadata(name)
+        known = self._declared.get(name) or await self._recorded(name)
+        if known is None and metadata is not None:
+            known = CollectionEntry(name, await self._find_id_type(name, metadata))
+        return None if known is None else self._remember(replace(known, metadata=metadata or PLAIN))
+
+    async def _metadata(self, name: str) -> Metadata | None:
+        return next(iter([found async for _, found in list_metadata(self._connection, name=name)]), None)
 
     async def _recorded(self, name: str, session: AsyncClientSession | None = None) -> CollectionEntry | None:
         record = await self._connection.collection(RECORDS).find_one({"_id": name}, session=session)
         return CollectionEntry(name, IdType(record["id_type"])) if record else None
 
-    async def _found(self, name: str) -> CollectionEntry | None:
-        """Look at a collection that Sheaf did not make."""
-        if not await self._connection.database.list_collection_names(filter={"name": name}):
+    async def _find_id_type(self, name: str, metadata: Metadata) -> IdType | None:
+        """Look at the ids of a collection that Sheaf did not make; never at those of a view, which would run it."""
+        if metadata.kind is Kind.VIEW:
             return None
+        if metadata.kind is Kind.TIMESERIES:  # no index is over its ids, and nothing keeps them apart
+            return IdType.ANY
         # Ids sort by type first, so where the smallest and the largest are of one type, all are.
         collection = self._connection.collection(name)
         ends = [
@@ -255,10 +304,10 @@ class Catalog:
         ]
         found = {id_type_of(end["_id"]) for end in ends if end is not None}
         if not found:
-            return CollectionEntry(name, None)
-        return CollectionEntry(name, found.pop() if len(found) == 1 else IdType.ANY)
+            return None
+        return found.pop() if len(found) == 1 else IdType.ANY
 
     def _remember(self, entry: CollectionEntry) -> CollectionEntry:
-        if entry.id_type is not None:
+        if entry.id_type is not None or entry.kind is not Kind.COLLECTION:
             self._cache[entry.name] = _Cached(entry)
         return entry

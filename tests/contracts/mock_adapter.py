@@ -77,9 +77,15 @@ class MockDatabase:
     def get_collection(self, name: str, codec_options: object = CODEC_OPTIONS) -> "MockCollection":
         return MockCollection(self._database[name], raw=codec_options is RAW_OPTIONS)
 
-    async def list_collection_names(self, filter: Mapping[str, str] | None = None, **_: object) -> list[str]:  # noqa: A002  # as PyMongo names it
+    async def list_collections(self, filter: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:  # noqa: A002  # as PyMongo names it
         names: list[str] = await self._database.list_collection_names()
-        return [name for name in names if not filter or name == filter["name"]]
+
+        async def each() -> AsyncIterator[dict[str, Any]]:
+            for name in names:
+                if name == filter.get("name", name):
+                    yield {"name": name, "type": "collection"}
+
+        return each()
 
     async def command(self, command: object) -> Any:
         return await self._database.command(command)

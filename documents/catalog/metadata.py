@@ -1,0 +1,71 @@
+"""What MongoDB's own metadata says of a collection. Read by `listCollections`; no view is ever run for it."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from documents.database.connection import Connection
+from documents.types import EMPTY
+
+SIMPLE: Final = "simple"
+
+
+class Kind(StrEnum):
+    """What sort of collection MongoDB holds under a name."""
+
+    COLLECTION = "collection"
+    VIEW = "view"
+    TIMESERIES = "timeseries"
+    CAPPED = "capped"
+    CLUSTERED = "clustered"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """A collection as `listCollections` describes it.
+
+    Args:
+        kind: What sort it is.
+        collation: Its default collation, with every option spelled out; None where strings compare byte by byte.
+        time_field: Of a time series, the field that holds the time.
+        has_validator: Whether MongoDB checks what is written to it.
+    """
+
+    kind: Kind = Kind.COLLECTION
+    collation: Mapping[str, Any] | None = field(default=None, hash=False)
+    time_field: str | None = None
+    has_validator: bool = False
+
+
+PLAIN: Final = Metadata()
+"""What a collection is that Sheaf makes."""
+
+
+async def list_metadata(connection: Connection, **only: object) -> AsyncIterator[tuple[str, Metadata]]:
+    """Yield the name and the metadata of each collection.
+
+    Args:
+        connection: To MongoDB.
+        only: What its description has to be equal to, such as `name="orders"`.
+    """
+    async for found in await connection.database.list_collections(filter=only):
+        yield found["name"], _read(found)
+
+
+def _read(found: Mapping[str, Any]) -> Metadata:
+    options: Mapping[str, Any] = found.get("options", EMPTY)
+    collation = options.get("collation")
+    return Metadata(
+        kind=_kind_of(found.get("type"), options),
+        collation=None if not collation or collation.get("locale") == SIMPLE else collation,
+        time_field=options.get("timeseries", EMPTY).get("timeField"),
+        has_validator=bool(options.get("validator")),
+    )
+
+
+def _kind_of(kind: object, options: Mapping[str, Any]) -> Kind:
+    if kind in (Kind.VIEW, Kind.TIMESERIES):
+        return Kind(str(kind))
+    marks = {Kind.CAPPED: options.get("capped"), Kind.CLUSTERED: options.get("clusteredIndex")}
+    return next((each for each, is_so in marks.items() if is_so), Kind.COLLECTION)
