@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -22,7 +22,7 @@ from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
 from documents.collections.operations import MergePatch
 from documents.collections.selectors import BINARY, by_id
-from documents.collections.write import Admission, admit, apply_change, upserted, value_at
+from documents.collections.write import Admission, admit, apply_change, key_of, upserted, value_at
 from documents.contracts.verdict import Lesson
 from documents.database.failures import of_write_error
 from documents.errors import Fault, InputError, StoreError, UnavailableError, WriteConflictError
@@ -75,15 +75,21 @@ async def insert_all(
 class KeyedBatch:
     """Records that go by a key, one after the other, on the documents that there are.
 
+    Records with the same key are folded into one write, which is that of the last one.
+
     Args:
         entry: The collection.
         mode: What they do.
         on: The key.
         keyed: The records.
+        is_stepwise: Whether each record gets a write of its own, so that MongoDB names the one that it refuses.
     """
 
-    def __init__(self, entry: CollectionEntry, mode: Mode, on: Sequence[str], keyed: Sequence[Keyed]) -> None:
+    def __init__(
+        self, entry: CollectionEntry, mode: Mode, on: Sequence[str], keyed: Sequence[Keyed], *, is_stepwise: bool
+    ) -> None:
         self._entry = entry
+        self._is_stepwise = is_stepwise
         self._on = on
         self._keyed = keyed
         self._act: Callable[[Keyed, StoredDocument | None], StoredDocument | None] = {
@@ -129,16 +135,22 @@ class KeyedBatch:
         last: dict[Hashable, Record] = {}
         for each in self._keyed:
             token = token_of([each.selector[path]["$eq"] for path in self._on])
+            stored = after.get(token)
             try:
-                after[token] = self._act(each, after.get(token))
+                after[token] = self._act(each, stored)
             except InputError as error:
                 self._effects.rejects.append(reject_of(self._entry, each.record, error))
             except _NoDocumentError:
                 self._effects.rejects.append(Reject(each.record, ABSENT))
             else:
+                last.pop(token, None)  # so that the writes come in the order of the last records
                 last[token] = each.record
+                if self._is_stepwise:
+                    self._write(stored, after[token], each.record)
         for token, record in last.items():
-            self._write(before.get(token), after[token], record)
+            self._note(before.get(token), after[token])
+            if not self._is_stepwise:
+                self._write(before.get(token), after[token], record)
         return self._effects
 
     def _put(self, each: Keyed, stored: StoredDocument | None, *, makes_new: bool) -> StoredDocument:
@@ -172,21 +184,22 @@ class KeyedBatch:
             self._effects.counts.updated += 1
         return admission.new
 
+    def _note(self, before: StoredDocument | None, after: StoredDocument | None) -> None:
+        """Note which document the records of a key inserted or changed."""
+        if before is None:
+            if after is not None:
+                self._effects.inserted[after.id] = digest_of(after.raw)
+        elif after is None or before.raw != after.raw:
+            self._effects.changed.append(before.id)
+
     def _write(self, before: StoredDocument | None, after: StoredDocument | None, record: Record) -> None:
-        """Note the one write that leads from what there was to what there is to be."""
-        effects = self._effects
-        if after is None:
-            if before is not None:
-                effects.changed.append(before.id)
-                self._writes.append((DeleteOne(by_id(before.id)), record))
-        elif before is None or before.id != after.id:
-            if before is not None:  # deleted, and then stored anew
-                effects.changed.append(before.id)
-                self._writes.append((DeleteOne(by_id(before.id)), record))
-            effects.inserted[after.id] = digest_of(after.raw)
-            self._writes.append((InsertOne(RawBSONDocument(after.raw)), record))
+        """Add the write that leads from one state of a document to another one."""
+        if before is None:
+            if after is not None:
+                self._writes.append((InsertOne(RawBSONDocument(after.raw)), record))
+        elif after is None:
+            self._writes.append((DeleteOne(by_id(before.id)), record))
         elif before.raw != after.raw:
-            effects.changed.append(after.id)
             self._writes.append((ReplaceOne(by_id(after.id), RawBSONDocument(after.raw)), record))
 
     def _tokens(self, stored: StoredDocument) -> list[Hashable]:
@@ -225,6 +238,17 @@ def refusing(records: Sequence[Record]) -> Generator[None]:
         if isinstance(translated, UnavailableError | WriteConflictError):
             raise translated from error
         raise RefusedError(records[int(failures[0]["index"])], translated) from error
+
+
+def keys_of(entry: CollectionEntry, records: Sequence[Record], on: Sequence[str]) -> frozenset[Hashable]:
+    """Return the keys of records, each as `token_of` gives it; records without one are passed over."""
+    keys: set[Hashable] = set()
+    for record in records:
+        if record.document is not None:
+            with suppress(InputError):  # what is wrong with it is found when it is written
+                selector = key_of(entry, record.document, on)
+                keys.add(token_of([selector[path]["$eq"] for path in on]))
+    return frozenset(keys)
 
 
 class _NoDocumentError(Exception):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -144,6 +144,8 @@ class _Run:
         )
         self._running: dict[asyncio.Task[Outcome], int] = {}
         self._free = list(range(SLOTS))
+        self._keys: dict[int, frozenset[Hashable]] = {}
+        """The keys of the batch that each slot writes. No two have one in common, so that the file's order holds."""
 
     async def go(self, source: Source) -> AsyncGenerator[Progress]:
         load = self._claim.job.load
@@ -162,7 +164,11 @@ class _Run:
                         break
                     self._claim.check()
                     await self._note_columns(reader)
-                    self._start(batch)
+                    keys = await self._writer.keys_of(batch)
+                    while any(not keys.isdisjoint(held) for held in self._keys.values()):
+                        await self._next()
+                        yield self._meter.read()
+                    self._start(batch, keys)
                 else:
                     self._meter.is_done = True
             while self._running:
@@ -183,15 +189,19 @@ class _Run:
             with Running(Deadline(STEP_SECONDS), writes=True):
                 await self._stores.jobs.set_columns(self._claim.job.id, columns)
 
-    def _start(self, batch: Batch) -> None:
+    def _start(self, batch: Batch, keys: frozenset[Hashable]) -> None:
         slot = self._free.pop(0)
-        self._running[asyncio.create_task(self._writer.write(batch, slot))] = slot
+        self._keys[slot] = keys
+        writing = self._writer.write(batch, slot, self._writer.reserve_ids(batch))
+        self._running[asyncio.create_task(writing)] = slot
 
     async def _next(self) -> None:
         """Wait until a batch is committed, or a moment has passed."""
         finished, _ = await asyncio.wait(self._running, timeout=TELL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         for task in finished:
-            self._free.append(self._running.pop(task))
+            slot = self._running.pop(task)
+            self._free.append(slot)
+            del self._keys[slot]
             outcome = task.result()
             self._width.wrote(outcome.counts.received)
             self._meter.add(outcome.counts)

@@ -52,6 +52,7 @@ class Prepared:
         duplicates: That are there already.
         lessons: What the contract has to learn before anything of this is written.
         discarded: How often each path was left out.
+        is_stepwise: Whether each record that goes by a key needs a write of its own.
     """
 
     items: list[Item] = field(default_factory=list[Item])
@@ -60,10 +61,11 @@ class Prepared:
     duplicates: list[Reject] = field(default_factory=list[Reject])
     lessons: dict[Lesson, None] = field(default_factory=dict[Lesson, None])
     discarded: Counter[str] = field(default_factory=Counter[str])
+    is_stepwise: bool = False
 
 
 class ObjectIds:
-    """Makes ids that rise, as those of one process do, for less than `ObjectId()` costs.
+    """Makes ids that rise from batch to batch, for less than `ObjectId()` costs.
 
     Source:
         MongoDB manual, ObjectId: seconds, five random bytes, and a counter that begins anywhere.
@@ -71,22 +73,36 @@ class ObjectIds:
 
     def __init__(self) -> None:
         self._random = os.urandom(5)
-        self._counter = itertools.count()
+        self._next = 0
+        self._seconds = 0
 
-    def make(self) -> Callable[[], ObjectId]:
-        """Return what makes ids with the time of now."""
-        prefix = int(time.time()).to_bytes(4, "big") + self._random
-        counter = self._counter
-        return lambda: ObjectId(prefix + (next(counter) % _COUNTER_END).to_bytes(3, "big"))
+    def reserve(self, count: int) -> "IdRange":
+        """Return a range of `count` ids, all of them greater than those of earlier ranges."""
+        self._seconds = max(self._seconds, int(time.time()))
+        if self._next + count > _COUNTER_END:
+            self._next, self._seconds = 0, self._seconds + 1
+        start, self._next = self._next, self._next + count
+        return IdRange(self._seconds.to_bytes(4, "big") + self._random, start)
 
 
-def prepare(
-    entry: CollectionEntry, records: Sequence[Record], mode: Mode, on: Sequence[str], object_ids: ObjectIds
-) -> Prepared:
+class IdRange(NamedTuple):
+    """Ids set apart for one batch. Each attempt to write it uses the same ones."""
+
+    prefix: bytes
+    start: int
+
+    def maker(self) -> Callable[[], ObjectId]:
+        """Return a function that gives one id after the other, from the first."""
+        prefix, counter = self.prefix, itertools.count(self.start)
+        return lambda: ObjectId(prefix + next(counter).to_bytes(3, "big"))
+
+
+def prepare(entry: CollectionEntry, records: Sequence[Record], mode: Mode, on: Sequence[str], ids: IdRange) -> Prepared:
     """Return records as a mode needs them. The type of the collection's ids must be known."""
     prepared = Prepared()
-    takes_anything = mode is Mode.INSERT and not entry.is_judged and entry.id_type is IdType.OBJECTID
-    make_id = object_ids.make()
+    gives_ids = mode is Mode.INSERT and entry.model is None and entry.id_type is IdType.OBJECTID
+    takes_anything = gives_ids and not entry.is_judged
+    make_id = ids.maker()
     for record in records:
         document = record.document
         if document is None:
@@ -97,6 +113,8 @@ def prepare(
                 new_id = make_id()
                 prepared.items.append(Item(record, new_id, encode_with_id(document, new_id)))
             elif mode is Mode.INSERT:
+                if gives_ids and "_id" not in document:
+                    document = {"_id": make_id(), **document}
                 admission = admit(entry, document)
                 note_admission(prepared.lessons, prepared.discarded, admission)
                 prepared.items.append(Item(record, admission.new.id, admission.new.raw))

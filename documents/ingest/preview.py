@@ -177,7 +177,7 @@ def _teach(preview: Preview, entry: CollectionEntry, prepared: Prepared) -> Coll
 
 
 def _prepare(entry: CollectionEntry, records: Sequence[Record], load: Load, object_ids: ObjectIds) -> Prepared:
-    prepared = prepare(entry, records, load.mode, load.on, object_ids)
+    prepared = prepare(entry, records, load.mode, load.on, object_ids.reserve(len(records)))
     if load.mode not in (Mode.UPSERT, Mode.REPLACE):
         return prepared
     keyed, prepared.keyed = prepared.keyed, []

@@ -90,7 +90,7 @@ class _Replay:
             patience_seconds=PATIENCE_SECONDS,
             on_wait=self._meter.wait,
         )
-        self._meter.add((await writer.write(batch, SLOT)).counts)
+        self._meter.add((await writer.write(batch, SLOT, writer.reserve_ids(batch))).counts)
         return batch.end
 
 

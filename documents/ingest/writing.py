@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import CollectionInvalid, OperationFailure
@@ -27,9 +27,10 @@ from documents.errors import (
 )
 from documents.ingest.batches import MAX_FAULTS, BatchStore, Outcome, RecordFault
 from documents.ingest.claim import Claim
-from documents.ingest.effects import Effects, KeyedBatch, RefusedError, insert_all, token_of
+from documents.ingest.effects import Effects, KeyedBatch, RefusedError, insert_all, keys_of, token_of
 from documents.ingest.jobs import Load, Mode
 from documents.ingest.prepare import (
+    IdRange,
     ObjectIds,
     Prepared,
     first_type_of,
@@ -48,6 +49,7 @@ BACKOFF_SECONDS: Final = 0.1
 LONGEST_BACKOFF_SECONDS: Final = 5.0
 EXISTS: Final = 48
 
+T = TypeVar("T")
 Wait = Callable[[str | None], None]
 Choose = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -108,22 +110,47 @@ class BatchWriter:
         self._has_collection = False
         self._looks_first = False  # for documents that are there, once some were
 
-    async def write(self, batch: Batch, slot: int) -> Outcome:
-        """Return what became of a batch, once it is committed, durably.
+    def reserve_ids(self, batch: Batch) -> IdRange:
+        """Return ids for the documents of a batch. Called in the order of the file, they rise with it."""
+        return self._object_ids.reserve(len(batch.records))
 
-        A database that is out of reach is waited for: that is nobody's fault, and least of all the records'.
+    async def keys_of(self, batch: Batch) -> frozenset[Hashable]:
+        """Return the keys that a batch's records go by; none of inserts.
+
+        Batches with a key in common are to be written one after the other.
+        """
+        if self._load.mode is Mode.INSERT:
+            return frozenset()
+
+        async def find(_: int) -> frozenset[Hashable]:
+            entry = await self._entry(batch.records)
+            return await asyncio.to_thread(keys_of, entry, batch.records, self._load.on)
+
+        return await self._patiently(find)
+
+    async def write(self, batch: Batch, slot: int, ids: IdRange) -> Outcome:
+        """Return what became of a batch, once it is committed, durably.
 
         Raises:
             JobLostError: Another process has taken the job over.
             UnavailableError: The database was out of reach for too long. The batch is committed or not, as a whole.
             StoreError: MongoDB refuses to write there at all.
         """
+
+        async def attempt(failures: int) -> Outcome:
+            committed = await self._find_committed(batch, slot) if failures else None
+            return committed or await self._write(batch, slot, ids)
+
+        outcome = await self._patiently(attempt)
+        self._claim.committed(slot)
+        return outcome
+
+    async def _patiently(self, work: Callable[[int], Awaitable[T]]) -> T:
+        """Return what `work` gives, which is told how often it has failed. Wait for a database that is out of reach."""
         deadline, failures = Deadline(self._patience_seconds), 0
         while True:
             try:
-                outcome = (await self._find_committed(batch, slot) if failures else None) or await self._write(
-                    batch, slot
-                )
+                found = await work(failures)
             except (UnavailableError, WriteConflictError) as error:
                 self._claim.check()
                 if deadline.remaining() <= 0:
@@ -133,19 +160,18 @@ class BatchWriter:
                 longest = min(LONGEST_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** min(failures, 10))
                 await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311  # keeps two apart
             else:
-                self._claim.committed(slot)
                 if failures:
                     self._on_wait(None)
-                return outcome
+                return found
 
     async def _find_committed(self, batch: Batch, slot: int) -> Outcome | None:
         claim = self._claim
         with Running(Deadline(STEP_SECONDS), writes=False):
             return await self._batches.find(claim.job.id, batch.span, slot=slot, number=claim.number(slot))
 
-    async def _write(self, batch: Batch, slot: int) -> Outcome:
+    async def _write(self, batch: Batch, slot: int, ids: IdRange) -> Outcome:
         entry = await self._entry(batch.records)
-        prepared = await self._prepare(entry, batch.records)
+        prepared = await self._prepare(entry, batch.records, ids)
         if self._looks_first:
             await self._leave_out_duplicates(prepared)
         while True:
@@ -192,10 +218,10 @@ class BatchWriter:
                 raise
         self._has_collection = True
 
-    async def _prepare(self, entry: CollectionEntry, records: Sequence[Record]) -> Prepared:
+    async def _prepare(self, entry: CollectionEntry, records: Sequence[Record], ids: IdRange) -> Prepared:
         load = self._load
         while True:
-            prepared = await asyncio.to_thread(prepare, entry, records, load.mode, load.on, self._object_ids)
+            prepared = await asyncio.to_thread(prepare, entry, records, load.mode, load.on, ids)
             if not prepared.lessons:
                 return prepared
             with Running(Deadline(STEP_SECONDS), writes=True):
@@ -209,7 +235,7 @@ class BatchWriter:
         if self._load.mode is Mode.INSERT:
             effects = await insert_all(prepared.items, collection, session)
         else:
-            keyed = KeyedBatch(entry, self._load.mode, self._load.on, prepared.keyed)
+            keyed = KeyedBatch(entry, self._load.mode, self._load.on, prepared.keyed, is_stepwise=prepared.is_stepwise)
             effects = await keyed.carry_out(collection, session)
             if effects.lessons:
                 raise _LessonsError(effects)
@@ -228,8 +254,13 @@ class BatchWriter:
     async def _leave_out(self, refused: RefusedError, entry: CollectionEntry, prepared: Prepared) -> None:
         """Take a record out of a batch that MongoDB refused for its sake."""
         error = refused.error
+        if prepared.keyed and not prepared.is_stepwise:  # the write may have been that of several records
+            prepared.is_stepwise = True
+            return
         _take_out(prepared, {refused.record.offset})
-        if isinstance(error, UniqueViolationError):
+        if isinstance(error, UniqueViolationError) and self._load.mode is not Mode.INSERT:
+            prepared.rejects.append(_duplicate(refused.record, error))
+        elif isinstance(error, UniqueViolationError):
             prepared.duplicates.append(_duplicate(refused.record, error))
             self._looks_first = True
             await self._leave_out_duplicates(prepared)
