@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Lifespan
-from starlette_compress import CompressMiddleware
 
+from api.compression import Compression
 from api.draining import Draining
 from api.gate import Gate
 from api.lane import FastLane
@@ -58,8 +58,7 @@ class Application(FastAPI):
         """Put the gate first, then what was added, then the fast lane beside the framework's own stack."""
         added, self.user_middleware = self.user_middleware, []
         app: ASGIApp = FastLane(self._document_routes, super().build_middleware_stack())
-        # Fast settings, and nothing for small answers: compressing those costs more than it saves.
-        app = CompressMiddleware(app, minimum_size=1024, zstd_level=1, gzip_level=1, brotli=False)
+        app = Compression(app)
         self.user_middleware = added
         for middleware, arguments, keywords in reversed(added):
             app = middleware(app, *arguments, **keywords)

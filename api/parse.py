@@ -54,7 +54,7 @@ def parse_find(exchange: Exchange) -> Find:
     limit = reserved.get("limit")
     return Find(
         collection=path_parameter(exchange, "collection"),
-        selection=_selection(exchange.parameters, reserved),
+        selection=_selection(exchange.parameters, reserved, exchange.preferences),
         sort=reserved.get("sort"),
         fields=reserved.get("fields"),
         limit=None if limit is None else _integer("limit", limit),
@@ -70,7 +70,7 @@ def parse_selection(exchange: Exchange) -> Selection:
         if name in reserved:
             detail = f"{name} has no meaning here; use Prefer: max-affected to bound what may be changed."
             raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
-    return _selection(exchange.parameters, reserved)
+    return _selection(exchange.parameters, reserved, exchange.preferences)
 
 
 def parse_profile(exchange: Exchange) -> tuple[ReadProfile, str]:
@@ -89,7 +89,7 @@ def parse_profile(exchange: Exchange) -> tuple[ReadProfile, str]:
     sample = _integer("sample", own["sample"]) if "sample" in own else DEFAULT_SAMPLE
     if not 1 <= sample <= MAX_SAMPLE:
         raise _refused("sample", f"sample is from 1 to {MAX_SAMPLE}.")
-    collection, selection = path_parameter(exchange, "collection"), _selection(others, reserved)
+    collection, selection = path_parameter(exchange, "collection"), _selection(others, reserved, exchange.preferences)
     return ReadProfile(collection, selection, sample, examples == "true"), form
 
 
@@ -108,12 +108,24 @@ def parse_precondition(exchange: Exchange) -> Precondition:
     )
 
 
+def refuse_precondition(exchange: Exchange) -> None:
+    """Refuse `If-Match` and `If-None-Match` on a write by filter: an ETag is of one document.
+
+    Raises:
+        InvalidParameterError: One of them is given.
+    """
+    for header in ("If-Match", "If-None-Match"):
+        if exchange.header(header.lower().encode()) is not None:
+            detail = f"{header} is about one document. Send one request a document, or operations with if_match."
+            raise InvalidParameterError(detail, [Fault(f"?{header}", "not-allowed", detail)])
+
+
 def parse_query(collection: str, body: object, preferences: Preferences) -> Find:
     """Read a list from a body: `{"filter", "q", "sort", "fields", "limit", "cursor"}`."""
     members = _members(body, {"filter", "q", "sort", "fields", "limit", "cursor"})
     return Find(
         collection=collection,
-        selection=_selected(members),
+        selection=_selected(members, preferences),
         sort=members.get("sort"),
         fields=members.get("fields"),
         limit=_member(members, "limit", int),
@@ -125,7 +137,7 @@ def parse_query(collection: str, body: object, preferences: Preferences) -> Find
 
 def parse_count(collection: str, body: object, preferences: Preferences) -> Count:
     """Read a count from a body: `{"filter", "q"}`."""
-    return Count(collection, _selected(_members(body, {"filter", "q"})), preferences.count or "exact")
+    return Count(collection, _selected(_members(body, {"filter", "q"}), preferences), preferences.count or "exact")
 
 
 def parse_aggregate(collection: str, body: object) -> Aggregate:
@@ -289,17 +301,20 @@ def _reserved(parameters: Sequence[tuple[str, str]], names: Sequence[str]) -> di
     return found
 
 
-def _selection(parameters: Sequence[tuple[str, str]], reserved: Mapping[str, str]) -> Selection:
+def _selection(
+    parameters: Sequence[tuple[str, str]], reserved: Mapping[str, str], preferences: Preferences
+) -> Selection:
     text = reserved.get("filter")
     return Selection(
         parameters=[pair for pair in parameters if pair[0] not in RESERVED],
         filter=None if text is None else parse_filter_text(text),
         text=reserved.get("q"),
+        literal=preferences.literal,
     )
 
 
-def _selected(members: Mapping[str, Any]) -> Selection:
-    return Selection(filter=members.get("filter", {}), text=_member(members, "q", str))
+def _selected(members: Mapping[str, Any], preferences: Preferences) -> Selection:
+    return Selection(filter=members.get("filter", {}), text=_member(members, "q", str), literal=preferences.literal)
 
 
 def _members(body: object, allowed: set[str]) -> Mapping[str, Any]:

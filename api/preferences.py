@@ -20,6 +20,7 @@ class Preferences:
         max_affected: Refuse to change or delete more documents than this.
         wait: Seconds the client will wait.
         respond_async: Answer with a job, and do not wait for it.
+        literal: Take each value for what JSON says, whatever is stored.
     """
 
     count: CountMode | None = None
@@ -27,6 +28,7 @@ class Preferences:
     max_affected: int | None = None
     wait: float | None = None
     respond_async: bool = False
+    literal: bool = False
 
     @property
     def is_impatient(self) -> bool:
@@ -81,6 +83,12 @@ def _max_affected(value: str) -> int:
     return int(value)
 
 
+def _types(value: str) -> bool:
+    if value not in ("stored", "literal"):
+        raise ValueError
+    return value == "literal"
+
+
 def _wait(value: str) -> float:
     if not value.isascii() or not value.isdecimal() or len(value) > len("100000") or int(value) < 1:
         raise ValueError
@@ -92,5 +100,6 @@ _READ: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "return": ("minimal", _minimal),
     "max-affected": ("max_affected", _max_affected),
     "wait": ("wait", _wait),
+    "types": ("literal", _types),
     "respond-async": ("respond_async", lambda _: True),
 }

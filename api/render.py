@@ -13,6 +13,7 @@ from api.media import Media
 from api.problems import describe, status_of
 from documents.catalog.catalog import CollectionSummary
 from documents.catalog.metadata import Kind
+from documents.codec.etag import CODINGS, representation_tag
 from documents.codec.extended import dump_extended, dump_extended_value
 from documents.codec.plain import dump
 from documents.codec.stored import StoredBatch, StoredDocument
@@ -35,7 +36,7 @@ MAX_DISCARDED: Final = 100
 """Pointers that an outcome of a bulk request names."""
 
 MAX_HEADER_BYTES: Final = 2048
-"""What a header may take to name them."""
+"""What a header may take: clients and proxies give up at a few times that. The body says the same or more."""
 
 
 def document(exchange: Exchange, found: StoredDocument, *, status: int = 200, **headers: str) -> Response:
@@ -43,14 +44,25 @@ def document(exchange: Exchange, found: StoredDocument, *, status: int = 200, **
     return Response(
         _one(exchange, found),
         status,
-        headers={"ETag": found.etag, "Vary": "Accept", **headers},
+        headers={"ETag": _etag(exchange, found), "Vary": "Accept", **headers},
         media_type=exchange.accepts.value,
     )
 
 
-def not_modified(found: StoredDocument) -> Response:
-    """The client has this document already."""
-    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": found.etag, "Vary": "Accept"})
+def not_modified(etag: str) -> Response:
+    """The client has the representation with this tag already."""
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag, "Vary": "Accept"})
+
+
+def etags(exchange: Exchange, found: StoredDocument) -> list[str]:
+    """Return the tags of the representations that the request would take: as it is, and compressed for the way."""
+    plain = _etag(exchange, found)
+    accepted = exchange.header(b"accept-encoding") or ""
+    return [plain, *(representation_tag(plain, coding) for coding in CODINGS if coding in accepted)]
+
+
+def _etag(exchange: Exchange, found: StoredDocument) -> str:
+    return found.etag if exchange.accepts is Media.JSON else representation_tag(found.etag, "ejson")
 
 
 def written(exchange: Exchange, result: Written) -> Response:
@@ -62,7 +74,7 @@ def written(exchange: Exchange, result: Written) -> Response:
     if result.discarded is not None:
         headers |= discarded_header(result.discarded.pointers)
     if exchange.preferences.minimal:
-        headers |= {"ETag": result.document.etag, "Preference-Applied": "return=minimal"}
+        headers |= {"ETag": _etag(exchange, result.document), "Preference-Applied": "return=minimal"}
         return Response(b'{"_id":' + _value(exchange, result.id) + b"}", status, headers, exchange.accepts.value)
     return document(exchange, result.document, status=status, **headers)
 
@@ -76,8 +88,9 @@ def page(exchange: Exchange, result: Page) -> Response:
         body += [b",", orjson.dumps(counted_members(result.counted))[1:-1]]
         headers["Preference-Applied"] = f"count={exchange.preferences.count}" if exchange.preferences.count else ""
     links = [_link(exchange, relation, cursor) for relation, cursor in (("next", result.next), ("prev", result.prev))]
-    if any(links) and exchange.method in ("GET", "HEAD"):
-        headers["Link"] = ", ".join(filter(None, links))
+    link = ", ".join(filter(None, links))
+    if len(link) <= MAX_HEADER_BYTES and exchange.method in ("GET", "HEAD"):
+        headers["Link"] = link
     headers = {name: value for name, value in headers.items() if value}
     return Response(b"".join([*body, b"}"]), headers=headers, media_type=exchange.accepts.value)
 
@@ -182,7 +195,7 @@ def _outcome(exchange: Exchange, index: int, result: "Item") -> bytes:
                 "outcome": result.outcome,
             }
             if result.document is not None:
-                members["etag"] = result.document.etag
+                members["etag"] = _etag(exchange, result.document)
             if result.discarded is not None:
                 members["discarded"] = result.discarded.pointers[:MAX_DISCARDED]
             return orjson.dumps(members)[:-1] + b',"_id":' + _value(exchange, result.id) + b"}"

@@ -112,6 +112,6 @@ def _cached(
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
     known = exchange.header(b"if-none-match")
     headers = {**(headers or {}), "ETag": etag, "Cache-Control": caching}
-    if known is not None and parse_etags(known, header="If-None-Match").matches(etag, weakly=True):
+    if known is not None and parse_etags(known, header="If-None-Match").names(etag, weakly=True):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, headers={**headers, "Content-Type": media_type})

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from api import render
 from api.bodies import as_document, read_change, read_document, read_documents
 from api.exchange import Exchange, path_parameter
-from api.parse import MAX_OPERATIONS, parse_find, parse_precondition, parse_selection
+from api.parse import MAX_OPERATIONS, parse_find, parse_precondition, parse_selection, refuse_precondition
 from api.problems import BodyTooLargeError
 from documents.access.policy import Action
 from documents.collections.operations import (
@@ -58,6 +58,7 @@ def _insert(collection: str, item: object, index: int) -> Insert | StoreError:
 async def update_documents(exchange: Exchange) -> Response:
     """Change all documents that a filter selects."""
     collection = path_parameter(exchange, "collection")
+    refuse_precondition(exchange)
     selection = parse_selection(exchange)
     change = await read_change(exchange)
     operation = UpdateMany(collection, selection, change, exchange.preferences.max_affected)
@@ -67,6 +68,7 @@ async def update_documents(exchange: Exchange) -> Response:
 
 async def delete_documents(exchange: Exchange) -> Response:
     """Delete all documents that a filter selects."""
+    refuse_precondition(exchange)
     operation = DeleteMany(
         path_parameter(exchange, "collection"), parse_selection(exchange), exchange.preferences.max_affected
     )
@@ -81,10 +83,14 @@ async def get_document(exchange: Exchange) -> Response:
     planner = exchange.store.planner
     plan = await exchange.plan(planner.get, operation, at_once=planner.get_at_once)
     found = await plan.run(exchange.deadline)
-    if precondition.if_match is not None and not precondition.if_match.matches(found.etag):
+    if precondition.if_match is not None and not precondition.if_match.names(found.etag):
         raise PreconditionFailedError(found.etag)
-    if precondition.if_none_match is not None and precondition.if_none_match.matches(found.etag, weakly=True):
-        return render.not_modified(found)
+    if precondition.if_none_match is not None:
+        known = next(
+            (tag for tag in render.etags(exchange, found) if precondition.if_none_match.matches(tag, weakly=True)), None
+        )
+        if known is not None:
+            return render.not_modified(known)
     return render.document(exchange, found)
 
 

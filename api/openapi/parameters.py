@@ -119,7 +119,7 @@ PARAMETERS: Final[dict[str, Schema]] = {
         "Prefer",
         "`return=minimal`: answer a write with the `_id` alone. `count=exact`, `estimated` or `bounded`: count a "
         "list, too. `max-affected=N`: refuse to change more documents. `wait=N`: wait N seconds at most. "
-        "`respond-async`: do not wait for a job.",
+        "`types=literal`: take each value for what JSON says. `respond-async`: do not wait for a job.",
         {"type": "string"},
     ),
     "version": _query(

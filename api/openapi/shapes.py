@@ -15,7 +15,7 @@ from documents.types import COLLECTION_NAME, IdType
 
 INT64: Final = {"minimum": -(2**63), "maximum": 2**63 - 1}
 TEXT: Final[Schema] = {"type": "string"}
-ETAG: Final = r'^"[0-9a-f]+"$'
+ETAG: Final = r'^"[0-9a-f]+(-ejson)?(-gzip|-zstd)?"$'
 ETAGS: Final = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 CURSOR: Final[Schema] = {"type": ["string", "null"], "description": "Opaque; null where nothing follows."}
 COUNT: Final[Schema] = {"type": "integer", "minimum": 0}

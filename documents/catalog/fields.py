@@ -1,10 +1,11 @@
 """What a declared field's type says of the values that a filter or an update gives for it."""
 
+import math
 import re
 import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
@@ -29,6 +30,8 @@ from documents.types import Coerce, FieldTypes, IdType
 
 NUMBER: Final = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
 """A number as JSON writes it; Python's own reading takes nan, inf and 1_000 as well."""
+
+INT64: Final = range(-(2**63), 2**63)
 
 
 def coercions(model: type[BaseModel]) -> FieldTypes:
@@ -138,7 +141,10 @@ def _number_from_text(value: object) -> object:
     text = _text(value)
     if not NUMBER.fullmatch(text):
         raise ValueError("a number is needed here")
-    return int(text) if text.lstrip("-").isdecimal() else float(text)
+    number = int(text) if text.lstrip("-").isdecimal() else float(text)
+    if not (math.isfinite(number) if isinstance(number, float) else number in INT64):
+        raise ValueError("a number that fits into 64 bits is needed here")
+    return number
 
 
 def _decimal(value: object) -> object:
@@ -146,8 +152,8 @@ def _decimal(value: object) -> object:
         return value
     try:
         return Decimal128(Decimal(str(value) if isinstance(value, int | float) else _text(value)))
-    except (InvalidOperation, ValueError):
-        raise ValueError("a decimal number is needed here") from None
+    except (ArithmeticError, ValueError):
+        raise ValueError("a decimal number of at most 34 digits is needed here") from None
 
 
 def _datetime(value: object) -> object:
@@ -155,9 +161,9 @@ def _datetime(value: object) -> object:
         return value
     try:
         moment = datetime.fromisoformat(_text(value))
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError("a date or an RFC 3339 time is needed here, such as 2026-01-31T12:00:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _objectid(value: object) -> object:

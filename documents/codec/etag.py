@@ -7,6 +7,10 @@ from typing import Final
 from documents.errors import Fault, InvalidParameterError
 
 _TAG: Final = re.compile(r'(?P<weak>W/)?(?P<tag>"[\x21\x23-\x7e\x80-\xff]*")')
+CODINGS: Final = ("gzip", "zstd", "br")
+"""Compression for the way, which makes another representation of the same document."""
+
+_REPRESENTATION: Final = re.compile(rf'(?P<document>"[0-9a-f]{{24}})(?:-ejson)?(?:-(?:{"|".join(CODINGS)}))?"')
 _BETWEEN: Final = re.compile(r"[ \t]*(?:,[ \t]*)+")
 
 
@@ -37,6 +41,31 @@ class Etags:
         if etag is None:
             return False
         return self.any or etag in self.strong or (weakly and etag in self.weak)
+
+    def names(self, etag: str | None, *, weakly: bool = False) -> bool:
+        """Tell likewise whether a document is among those listed, whatever representation of it each tag is of.
+
+        Args:
+            etag: That of the document in plain JSON.
+            weakly: As above.
+        """
+        strong, weak = (frozenset(map(document_tag, tags)) for tags in (self.strong, self.weak))
+        return Etags(any=self.any, strong=strong, weak=weak).matches(etag, weakly=weakly)
+
+
+def document_tag(tag: str) -> str:
+    """Return the tag of a document in plain JSON for that of any of its representations."""
+    match = _REPRESENTATION.fullmatch(tag)
+    return tag if match is None else f'{match["document"]}"'
+
+
+def representation_tag(etag: str, *marks: str) -> str:
+    """Return the tag of a representation: that of the document in plain JSON, and what the representation differs in.
+
+    Source:
+        RFC 9110, section 8.8.3.3.
+    """
+    return "".join([etag[:-1], *(f"-{mark}" for mark in marks), '"'])
 
 
 def parse_etags(text: str, *, header: str = "If-Match") -> Etags:

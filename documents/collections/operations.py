@@ -19,11 +19,13 @@ class Selection:
         parameters: Pairs from the URL that are not reserved, such as `("price[gte]", "10")`.
         filter: A filter in JSON, its Extended JSON wrappers already decoded; None for none.
         text: Words for the text index.
+        literal: Whether a text means nothing but itself where no field is declared.
     """
 
     parameters: Sequence[tuple[str, str]] = ()
     filter: object = None
     text: str | None = None
+    literal: bool = False
 
     @property
     def is_empty(self) -> bool:

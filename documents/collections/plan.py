@@ -265,9 +265,10 @@ def _existing_id(entry: CollectionEntry, text: str) -> object:
 
 
 def _select(entry: CollectionEntry, selection: Selection) -> Filter:
-    parts = [parse_parameters(selection.parameters, entry.coerce)]
+    literal = selection.literal
+    parts = [parse_parameters(selection.parameters, entry.coerce, literal=literal)]
     if selection.filter is not None:
-        parts.append(parse_filter(selection.filter, entry.coerce))
+        parts.append(parse_filter(selection.filter, entry.coerce, literal=literal))
     if selection.text is not None:
         parts.append(parse_search(selection.text))
     return conjunction(*parts)

@@ -416,9 +416,9 @@ def _is_wide(target: Target, before: StoredDocument) -> bool:
 def _check(precondition: Precondition, before: StoredDocument | None) -> None:
     etag = None if before is None else before.etag
     required, forbidden = precondition.if_match, precondition.if_none_match
-    if required is not None and (etag is None or not required.matches(etag)):
+    if required is not None and (etag is None or not required.names(etag)):
         raise PreconditionFailedError(etag)
-    if forbidden is not None and etag is not None and forbidden.matches(etag, weakly=True):
+    if forbidden is not None and etag is not None and forbidden.names(etag, weakly=True):
         raise PreconditionFailedError(etag)
 
 

@@ -150,7 +150,7 @@ def _is_path(path: str) -> bool:
 
 def _partial_filter(value: object, pointer: str, types: FieldTypes, faults: list[Fault]) -> Document:
     try:
-        return parse_filter(value, types).to_mongo()
+        return parse_filter(value, types, literal=True).to_mongo()
     except InvalidFilterError as error:
         spots = error.faults or (Fault("", "invalid", error.detail),)
         faults.extend(Fault(pointer + spot.pointer, spot.code, spot.detail) for spot in spots)

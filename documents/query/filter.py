@@ -11,6 +11,7 @@ from documents.query.paths import checked_path
 from documents.query.refusal import RefusedError, refusing_as, shown
 from documents.query.shapes import is_object
 from documents.query.spot import Compilation, Spot
+from documents.query.two_forms import all_of, clause
 from documents.query.values import bounded, encoded, is_storable
 from documents.types import FieldTypes
 
@@ -48,13 +49,14 @@ class Filter:
         return hash(self._bson)
 
 
-def parse_filter(value: object, types: FieldTypes, *, pointer: str = "") -> Filter:
+def parse_filter(value: object, types: FieldTypes, *, pointer: str = "", literal: bool = False) -> Filter:
     """Compile a filter as MongoDB writes it.
 
     Args:
         value: Decoded JSON, with BSON values where the caller decoded Extended JSON.
         types: How declared fields read their operands.
         pointer: Where in the request it was sent.
+        literal: Whether a text means nothing but itself where no field is declared.
 
     Raises:
         InvalidFilterError: With one fault, at the first spot that is not allowed.
@@ -64,7 +66,7 @@ def parse_filter(value: object, types: FieldTypes, *, pointer: str = "") -> Filt
     """
     with refusing_as(InvalidFilterError, "filter"):
         bounded(value, pointer)
-        compilation = Compilation(types)
+        compilation = Compilation(types, literal)
         query = clauses(value, Spot(compilation, pointer))
         return made(query, compilation.paths, pointer)
 
@@ -99,13 +101,6 @@ def conjunction(*filters: Filter) -> Filter:
     return made(all_of([part.to_mongo() for part in parts]), paths, "")
 
 
-def all_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the query that asks for all of `parts`."""
-    if len(parts) <= 1:
-        return parts[0] if parts else {}
-    return {"$and": parts}
-
-
 def condition(operand: object, spot: Spot) -> dict[str, Any]:
     """Return what is asked of the field that `spot` is about: operators, or a value to be equal to."""
     regex = regex_or_none(operand, spot)
@@ -125,18 +120,26 @@ def clauses(operand: object, spot: Spot) -> dict[str, Any]:
     """Return what is asked of the document, or of the element, that `spot` is in."""
     if not is_object(operand):
         raise spot.refused("wrong-type", f"A filter is an object, not {shown(operand)}.")
-    return {name: _clause(name, member, spot) for name, member in operand.items()}
+    beside: dict[str, Any] = {}
+    apart: list[dict[str, Any]] = []
+    for name, member in operand.items():
+        asked = _clause(name, member, spot)
+        if name in asked:
+            beside |= asked
+        else:
+            apart.append(asked)
+    return all_of([beside, *apart] if beside else apart)
 
 
-def _clause(name: str, operand: object, spot: Spot) -> Any:  # noqa: ANN401  # a list or an object
+def _clause(name: str, operand: object, spot: Spot) -> dict[str, Any]:
     spot.spend()
     if name in LOGICAL:
-        return _branches(operand, spot.inside(name))
+        return {name: _branches(operand, spot.inside(name))}
     here = spot.at(name)
     if name.startswith("$"):
         raise here.refused("unknown-operator", f"{shown(name)} is not allowed here. There are {_listed(LOGICAL)}.")
     checked_path(name, here.pointer, dbref=True)
-    return condition(operand, spot.about(name))
+    return clause(name, condition(operand, spot.about(name)))
 
 
 def _branches(operand: object, spot: Spot) -> list[dict[str, Any]]:

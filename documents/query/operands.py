@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from bson import Binary, Regex
 
+from documents.plain_forms import filter_reading
 from documents.query.geometry import intersects, within
+from documents.query.paths import declared_path
 from documents.query.refusal import shown
 from documents.query.regex import check_regex
 from documents.query.regex_parser import UnsafeRegexError
 from documents.query.shapes import is_array
 from documents.query.spot import Spot
+from documents.query.two_forms import TwoForms
 from documents.query.values import INT64, coerced, is_regex, literal
 
 MAX_LIST: Final = 1000
@@ -27,11 +30,21 @@ TYPE_CODES: Final = frozenset({-1, *range(1, 20), 127})
 
 
 def value(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # whatever BSON can hold
-    """Return a value to compare with, as the declared field reads it."""
+    """Return a value to compare with, as the declared field reads it; TwoForms where it may mean another, too."""
     if is_regex(operand):
         raise spot.refused("wrong-type", "A regular expression goes with $regex or $in, not here.")
     checked = literal(operand, spot.pointer)
+    if type(checked) is str:
+        return text(checked, spot)
     return coerced(checked, spot.path, spot.compilation.types, spot.pointer)
+
+
+def text(given: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
+    """Return a text to compare with, likewise."""
+    if spot.compilation.types(declared_path(spot.path)) is not None:
+        return coerced(given, spot.path, spot.compilation.types, spot.pointer)
+    reading = None if spot.compilation.literal else filter_reading(given)
+    return given if reading is None else TwoForms(given, reading)
 
 
 def equal(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # whatever BSON can hold

@@ -1,9 +1,9 @@
 """Filters in the parameters of a URL: `price[gte]=10&tags=red&name[regex]=^a`.
 
-How a value is read. Where the field is declared, its type reads the text. Elsewhere a number, `true`, `false`,
-`null` and a text in double quotes mean what they mean in JSON, and anything else is the text itself: `zip="01234"`
-and `zip=01234` are both the text 01234, `zip=1234` is the number. Lists (`in`, `nin`, `all`) are separated by commas;
-an element in double quotes may have commas in it.
+How a value is read. A text in double quotes is the text that JSON reads there: `zip="01234"` and `zip=01234` are both
+the text 01234. Where the field is declared, its type reads the text. Elsewhere a number, `true`, `false` and `null`
+mean what they mean in JSON, and anything else is the text itself: `zip=1234` is the number. Lists (`in`, `nin`, `all`)
+are separated by commas; an element in double quotes may have commas in it.
 
 The same parameter twice asks for both: `tags=red&tags=blue` finds what has both tags.
 """
@@ -15,14 +15,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from documents.errors import Fault, InvalidParameterError
-from documents.query.filter import Filter, all_of, condition, made
+from documents.query.filter import Filter, condition, made
 from documents.query.geobox import box_areas
 from documents.query.geometry import around
 from documents.query.operands import array
+from documents.query.operands import text as text_operand
 from documents.query.paths import checked_path, declared_path
 from documents.query.refusal import RefusedError
 from documents.query.spot import Compilation, Spot
-from documents.query.values import bounded, coerced, decode_json, literal
+from documents.query.two_forms import RANGES, all_of, clause, has_two_forms
+from documents.query.values import bounded, coerced, decode_json, literal, storable
 from documents.types import FieldTypes
 
 RESERVED: Final = frozenset({"sort", "fields", "limit", "cursor", "q", "filter"})
@@ -35,19 +37,24 @@ _ELEMENT: Final = re.compile(r'("(?:[^"\\]|\\.)*"|[^",][^,]*|)(?:,|\Z)', re.DOTA
 
 
 def parse_parameters(
-    pairs: Sequence[tuple[str, str]], types: FieldTypes, *, decode: Decode = decode_json
-) -> Filter:  # fmt: skip
+    pairs: Sequence[tuple[str, str]],
+    types: FieldTypes,
+    *,
+    decode: Decode = decode_json,
+    literal: bool = False,
+) -> Filter:
     """Compile the filters among the parameters of a URL.
 
     Args:
         pairs: Names and values, percent-decoded, in their order. Reserved names are passed over.
         types: How declared fields read their operands.
         decode: Reads the JSON of `elemMatch`; raises ValueError when it is none.
+        literal: Whether a text means nothing but itself where no field is declared.
 
     Raises:
         InvalidParameterError: With a fault for each parameter that cannot be understood.
     """
-    compilation = Compilation(types)
+    compilation = Compilation(types, literal)
     clauses: list[dict[str, Any]] = []
     faults: list[Fault] = []
     for name, text in pairs:
@@ -60,9 +67,25 @@ def parse_parameters(
     if faults:
         raise InvalidParameterError(f"A parameter cannot be understood: {faults[0].detail}", faults)
     try:
-        return made(all_of(clauses), compilation.paths, "")
+        return made(all_of(_joined(clauses)), compilation.paths, "")
     except RefusedError as refused:
         raise InvalidParameterError("The filter is too large.", [refused.fault]) from None
+
+
+def _joined(clauses: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the clauses in which nothing has two forms, the bounds of one field together so that an index has both."""
+    bounds: dict[str, dict[str, Any]] = {}
+    joined: list[tuple[str, dict[str, Any]]] = []
+    for asked in clauses:
+        [(path, operand)] = asked.items()
+        if path.startswith("$") or not RANGES.issuperset(operand) or not has_two_forms(operand):
+            joined.append((path, operand))
+        elif path not in bounds or not bounds[path].keys().isdisjoint(operand):
+            bounds[path] = dict(operand)
+            joined.append((path, bounds[path]))
+        else:
+            bounds[path] |= operand
+    return [{path: operand} if path.startswith("$") else clause(path, operand) for path, operand in joined]
 
 
 def _about(name: str, fault: Fault) -> Fault:
@@ -87,27 +110,41 @@ def _clause(name: str, text: str, compilation: Compilation, decode: Decode) -> d
 
 
 def _read(text: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
-    coerce = spot.compilation.types(declared_path(spot.path))
     literal(text, spot.pointer)
+    coerce = spot.compilation.types(declared_path(spot.path))
     if coerce is None:
-        return _json_or_text(text, spot)
-    try:
-        return coerce(text)
-    except ValueError:
         scalar = _json_or_text(text, spot)
-        return coerced(scalar, spot.path, spot.compilation.types, spot.pointer)
+        return text_operand(scalar, spot) if isinstance(scalar, str) else scalar
+    quoted = _unquoted_or_none(text)
+    try:
+        return storable(coerce(text if quoted is None else quoted))
+    except ValueError:
+        return coerced(_json_or_text(text, spot), spot.path, spot.compilation.types, spot.pointer)
 
 
 def _json_or_text(text: str, spot: Spot) -> Any:  # noqa: ANN401  # a JSON scalar
     if not _JSON_SCALAR.fullmatch(text):
         return text
+    if text.startswith('"'):
+        quoted = _unquoted_or_none(text)
+        return literal(text if quoted is None else quoted, spot.pointer)
     try:
         scalar = json.loads(text)
-    except ValueError:  # a text with a bad escape, or a number of thousands of digits
-        scalar = text if text.startswith('"') else math.inf
+    except ValueError:  # a number of thousands of digits
+        scalar = math.inf
     if scalar in (math.inf, -math.inf):
         raise spot.refused("number-out-of-range", "The number is too large.")
     return literal(scalar, spot.pointer)
+
+
+def _unquoted_or_none(text: str) -> str | None:
+    """Return the text that stands in double quotes, as JSON has it; None for what is no such text."""
+    if not text.startswith('"'):
+        return None
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return None
 
 
 _Operator = Callable[[str, str, Spot, Decode], dict[str, Any]]
@@ -145,18 +182,9 @@ def _split(text: str, spot: Spot) -> list[str]:
 
 def _element(text: object, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
     text = str(text)
-    if not text.startswith('"'):
-        return _read(text, spot)
-    try:
-        quoted = str(json.loads(text))
-    except ValueError:
-        raise spot.refused("invalid-list", "An element in double quotes is JSON text.") from None
-    return _quoted(quoted, spot)
-
-
-def _quoted(text: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
-    declared = spot.compilation.types(declared_path(spot.path)) is not None
-    return _read(text, spot) if declared else literal(text, spot.pointer)
+    if text.startswith('"') and _unquoted_or_none(text) is None:
+        raise spot.refused("invalid-list", "An element in double quotes is JSON text.")
+    return _read(text, spot)
 
 
 def _through_json(operator: str, reading: Callable[[str, Spot, Decode], object]) -> _Operator:

@@ -13,9 +13,17 @@ MAX_NODES: Final = 500
 
 @dataclass(slots=True)
 class Compilation:
-    """One filter on its way through the compiler."""
+    """One filter on its way through the compiler.
+
+    Args:
+        types: How declared fields read their operands.
+        literal: Whether a text means nothing but itself where no field is declared.
+        nodes: Operators so far.
+        paths: Fields so far.
+    """
 
     types: FieldTypes
+    literal: bool = False
     nodes: int = 0
     paths: set[str] = field(default_factory=set[str])
 

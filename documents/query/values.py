@@ -8,6 +8,7 @@ from uuid import UUID
 import bson
 from bson import Binary, Code, DBRef, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
+from bson.errors import BSONError
 
 from documents.query.paths import declared_path, is_storable
 from documents.query.refusal import RefusedError, shown
@@ -130,7 +131,12 @@ def _read(value: object, coerce: Coerce, pointer: str) -> object:
         raise RefusedError(
             pointer, "wrong-type", f"{shown(value)} is not of the type declared for the field."
         ) from None
-    return Binary.from_uuid(read) if isinstance(read, UUID) else read
+    return storable(read)
+
+
+def storable(value: object) -> object:
+    """Return a value as the type that BSON has for it: a UUID is binary."""
+    return Binary.from_uuid(value) if isinstance(value, UUID) else value
 
 
 def bounded(value: object, pointer: str) -> None:
@@ -147,7 +153,11 @@ def bounded(value: object, pointer: str) -> None:
 
 def encoded(compiled: dict[str, Any], pointer: str) -> bytes:
     """Return `compiled` as BSON, which is also the proof that MongoDB can be sent it."""
-    data = bson.encode(compiled)
+    try:
+        data = bson.encode(compiled)
+    except (BSONError, OverflowError, UnicodeError):
+        # Its message may quote the value.
+        raise RefusedError(pointer, "not-bson", "A value is none that BSON can hold.") from None
     if len(data) > MAX_COMPILED_BYTES:
         raise RefusedError(pointer, "too-large", f"It takes more than {MAX_COMPILED_BYTES} bytes.")
     return data

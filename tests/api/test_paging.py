@@ -122,3 +122,12 @@ class TestCursors:
         for place in range(0, len(cursor), 5):
             forged = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
             refusal(await client.get(f"/v1/{collection}?limit=1&cursor={forged}"), 400, "invalid-cursor")
+
+
+async def test_no_link_over_two_kilobytes(client: Client, collection: str) -> None:
+    await stored(client, collection, *({"_id": n} for n in range(3)))
+    short = await client.get(f"/v1/{collection}?limit=1&text[ne]=x")
+    assert "next" in short.headers["link"]
+    long = await client.get(f"/v1/{collection}?limit=1&text[ne]={'x' * 2000}")
+    assert "link" not in long.headers
+    assert long.json()["next"]

@@ -150,3 +150,45 @@ class TestWrites:
             assert response.status_code == status
         etag = (await client.head(url)).headers["etag"]
         assert (await client.delete(url, headers={"If-Match": etag})).status_code == 204
+
+
+class TestRepresentations:
+    """Plain JSON, Extended JSON and what is compressed have tags of their own; each names the document."""
+
+    async def test_each_has_its_tag(self, client: Client, collection: str) -> None:
+        await stored(client, collection, {"_id": "x", "text": "long " * 1000})
+        url = f"/v1/{collection}/x"
+        forms = [{"Accept-Encoding": coding} for coding in ("identity", "gzip", "zstd")]
+        forms.append({"Accept": "application/ejson", "Accept-Encoding": "identity"})
+        tags = [(await client.get(url, headers=form)).headers["etag"] for form in forms]
+        assert len(set(tags)) == len(tags)
+        for form, tag in zip(forms, tags, strict=True):
+            assert (await client.get(url, headers={**form, "If-None-Match": tag})).status_code == 304
+            assert (await client.get(url, headers={**form, "If-Match": tag})).status_code == 200
+            patched = await client.patch(
+                url, json={"tag": tag}, headers={"If-Match": tag, "Accept-Encoding": "identity"}
+            )
+            assert patched.status_code == 200
+            back = await client.patch(url, json={"tag": None}, headers={"If-Match": patched.headers["etag"]})
+            assert back.status_code == 200
+
+    async def test_none_match_compares_the_one_asked_for(self, subject: Subject) -> None:
+        headers = {"If-None-Match": subject.etag, "Accept": "application/ejson"}
+        answered = await subject.client.get(subject.url, headers=headers)
+        assert answered.status_code == 200
+        assert answered.headers["etag"] == f'{subject.etag[:-1]}-ejson"'
+
+    async def test_a_write_answers_with_the_tag_of_its_form(self, subject: Subject) -> None:
+        answered = await subject.ask("PUT", "application/json", {"n": 3}, Accept="application/ejson")
+        assert answered.headers["etag"].endswith('-ejson"')
+
+
+class TestManyDocuments:
+    @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+    @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+    async def test_refused_by_filter(self, subject: Subject, collection: str, method: str, header: str) -> None:
+        headers = {header: subject.etag, "Content-Type": MERGE}
+        answered = await subject.client.request(method, f"/v1/{collection}?n=1", headers=headers, json={"n": 2})
+        refusal(answered, 400, "invalid-parameter")
+        assert faults(answered) == {(f"?{header}", "not-allowed")}
+        assert await subject.now() == subject.etag
