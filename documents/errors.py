@@ -15,6 +15,7 @@ StoreError
 │   ├── IndexRequiredError          something that only an index makes possible
 │   ├── InvalidIndexError           an index that MongoDB cannot build
 │   ├── InvalidContractError        what cannot be the contract of a collection
+│   ├── InvalidPolicyError          what cannot be the policies of a server
 │   └── DocumentTooLargeError       over 16 MB
 ├── AbsentError
 │   ├── CollectionNotFoundError
@@ -37,6 +38,7 @@ StoreError
 │   ├── UploadConflictError         an upload is at another place than its sender thinks
 │   └── OperationFailedError        an operation of an atomic request, so nothing was done
 ├── ForbiddenError                  the policy says no
+├── FieldForbiddenError             the policy hides or protects a field that the request names
 ├── QueryRefusedError               MongoDB cannot answer it within the limits
 └── UnavailableError                nothing wrong with the request
     ├── DatabaseUnavailableError
@@ -162,6 +164,12 @@ class InvalidContractError(InputError):
     """What was sent cannot be the contract of a collection. Each fault points at a part of it."""
 
     code = "invalid-contract"
+
+
+class InvalidPolicyError(InputError):
+    """Policies cannot be read, or a rule in them cannot be meant. Each fault points into the file."""
+
+    code = "invalid-policy"
 
 
 class DocumentTooLargeError(InputError):
@@ -345,6 +353,19 @@ class ForbiddenError(StoreError):
     """The caller's policy does not allow this."""
 
     code = "forbidden"
+
+
+class FieldForbiddenError(StoreError):
+    """The caller's policy hides a field that the request names or compares, or keeps one that it would change.
+
+    Decided from the policy and the request alone, so the answer is the same whether or not any document has the field.
+    """
+
+    code = "field-forbidden"
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
 
 
 class QueryRefusedError(StoreError):

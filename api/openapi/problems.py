@@ -28,6 +28,7 @@ STORE: Final[Errors] = (
     NotFoundError,
     errors.InvalidParameterError,
     errors.ForbiddenError,
+    errors.FieldForbiddenError,
     errors.OverloadedError,
     errors.DatabaseUnavailableError,
     errors.DeadlineExceededError,

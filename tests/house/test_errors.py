@@ -13,7 +13,7 @@ from api.openapi.problems import ERRORS, problem_responses
 from api.problems import PROBLEMS, InternalError, MethodNotAllowedError
 from api.routes import document_routes
 from documents import errors
-from documents.errors import JobLostError, StoreError
+from documents.errors import InvalidPolicyError, JobLostError, StoreError
 
 
 def _leaves(kind: type[StoreError] = StoreError) -> Iterator[type[StoreError]]:
@@ -86,7 +86,7 @@ def test_operation_declares_its_problems(operation: Operation) -> None:
 
 def test_each_problem_is_declared_somewhere() -> None:
     declared = {kind for operation in OPERATIONS for kind in operation.errors}
-    # Of a method that is not there no operation can tell; a fault of the server's own is never meant; and of a job that
-    # is taken over only the process hears that had it.
-    elsewhere = {MethodNotAllowedError, InternalError, JobLostError}
+    # Of a method that is not there no operation can tell; a fault of the server's own is never meant; of a job that
+    # is taken over only the process hears that had it; and policies are read at start and by commands.
+    elsewhere = {MethodNotAllowedError, InternalError, JobLostError, InvalidPolicyError}
     assert set(LEAVES) - declared == elsewhere
