@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
         async with (
-            open_store(configured) as store,
+            open_store(configured, prepares=configured.prepares, counts_queries=not configured.read_only) as store,
             running_jobs(store.ingestion, is_idle=configured.read_only) as runner,
         ):
             yield {"store": store, "runner": runner, "draining": draining}

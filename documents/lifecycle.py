@@ -35,8 +35,9 @@ from documents.migrations.errors import MigrationError, MigrationsPendingError
 from documents.migrations.revisions import load_revisions
 from documents.migrations.state import read_state
 from documents.models.declarations import collection_name
-from documents.models.discovery import discover_models
-from documents.settings import AtStart, Environment, Settings
+from documents.project.models import load_models
+from documents.project.project import find_project
+from documents.settings import AtStart, Settings
 from documents.types import SYSTEM_PREFIX, Document
 
 SECRETS: Final = f"{SYSTEM_PREFIX}secrets"
@@ -72,15 +73,22 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    settings: Settings, *, announce: Announce = lambda _: None, migrations: Path | None = None
+    settings: Settings,
+    *,
+    announce: Announce = lambda _: None,
+    migrations: Path | None = None,
+    prepares: bool = False,
+    counts_queries: bool = False,
 ) -> AsyncGenerator[Store]:
-    """Open a store: on the deployment that the settings name, or on the data folder's own MongoDB.
+    """Open a store: on the deployment that the settings name, or on the data folder's own MongoDB. Writes nothing.
 
     Args:
         settings: Where and how.
         announce: Told, in a few words, of each step that takes time.
         migrations: The folder of the revisions that the database should be at, for whoever is about to serve; it is
             only looked at, and nothing is migrated. None looks at none.
+        prepares: Build the declared indexes that lack.
+        counts_queries: Record the shapes of queries now and then, for `sheaf indexes advise`.
 
     Raises:
         EmbeddedMongoError: The embedded MongoDB cannot be started here.
@@ -88,7 +96,10 @@ async def open_store(
         MigrationsPendingError: The database is not at those revisions, and the settings say to refuse.
         InvalidRevisionError: The revisions cannot be read, and the settings say to refuse.
     """
-    async with _reach(settings, announce) as uri, _open_store(uri, settings) as store:
+    async with (
+        _reach(settings, announce) as uri,
+        _open_store(uri, settings, prepares=prepares, counts_queries=counts_queries) as store,
+    ):
         if migrations is not None and settings.migrations is not AtStart.IGNORE:
             await _check_migrations(store.connection, migrations, refuses=settings.migrations is AtStart.REFUSE)
         yield store
@@ -127,19 +138,19 @@ async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def _open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+async def _open_store(uri: str, settings: Settings, *, prepares: bool, counts_queries: bool) -> AsyncGenerator[Store]:
     connection = Connection(uri, database=settings.database, max_pool_size=settings.max_pool_size)
     loader, finder, committer = Loader(connection), Finder(), Committer(connection)
     shapes = ShapeLog()
     try:
         with Running(Deadline(START_SECONDS), writes=False):
-            models = discover_models()
+            models = load_models(find_project(settings))
             # Beanie would send every index at every start and lose some of them; documents.indexes plans them.
             await init_beanie(connection.database, document_models=models, skip_indexes=True)
             secret = await _cursor_secret(connection)
-        if settings.environment is Environment.DEVELOPMENT and not settings.read_only:
+        if prepares:
             await _create_indexes(connection, models)
-        if not settings.read_only:
+        if counts_queries:
             shapes.start(connection)
         catalog = Catalog(connection, map(DeclaredModel, models))
         indexes = IndexPlanner(connection, catalog)

@@ -59,9 +59,18 @@ class Settings(BaseSettings):
         None,
         description="External MongoDB 6.0 or later, a replica set or sharded cluster; turns the embedded one off.",
     )
+    project: Path | None = Field(
+        None,
+        description="Folder of the project: models, seeds, migrations. Else the current one, if it has a `sheaf.toml`.",
+    )
     environment: Environment = Field(
         Environment.DEVELOPMENT,
-        description="development: declared indexes are created at start. production: only `sheaf indexes apply` does.",
+        description="`development` or `production`: which seeds are meant, and whether commands ask before they write.",
+    )
+    prepare: bool | None = Field(
+        None,
+        description="Build declared indexes and plant the project's seeds at start. "
+        "Unset: only on the embedded MongoDB, in development.",
     )
     migrations: AtStart = Field(
         AtStart.WARN,
@@ -96,6 +105,15 @@ class Settings(BaseSettings):
     )
     max_concurrency: int = Field(256, ge=1, description="Requests served at once by a process; more get 503.")
     max_pool_size: int = Field(100, ge=1, description="Connections to MongoDB for each process.")
+
+    @property
+    def prepares(self) -> bool:
+        """Whether a start builds declared indexes and plants seeds: never unasked on somebody's own MongoDB."""
+        if self.read_only:
+            return False
+        if self.prepare is not None:
+            return self.prepare
+        return self.mongodb_uri is None and self.environment is Environment.DEVELOPMENT
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -23,9 +23,10 @@ from scripts.commands.seed import seed
 from scripts.commands.serve import serve
 from scripts.console import errors_to
 from scripts.exits import FAILED, LOCKED, REFUSED
+from scripts.options import Commands
 from scripts.production import ProductionError
 
-app = typer.Typer(
+app = Commands(
     name="sheaf",
     help="A document-store API on MongoDB.\n\n"
     "Every setting is a SHEAF_* variable in the environment or in .env. The commonest are flags, too; a flag wins.",

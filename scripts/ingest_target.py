@@ -12,7 +12,7 @@ from documents.database.deadline import Deadline, Running
 from documents.errors import JobConflictError, JobLostError
 from documents.ingest.ingestion import Ingestion, Plan
 from documents.lifecycle import Store, open_store
-from documents.settings import Environment, Settings
+from documents.settings import Settings
 from scripts.console import announce, errors_to
 from scripts.exits import FAILED, INTERRUPTED, LOCKED
 from scripts.ingest_files import IngestFileError
@@ -27,8 +27,7 @@ T = TypeVar("T")
 @asynccontextmanager
 async def opened(settings: Settings, *, writes: bool) -> AsyncGenerator[Store]:
     """Open the store, for a command that writes or one that only looks, which then creates no indexes either."""
-    asking = settings if writes else settings.model_copy(update={"environment": Environment.PRODUCTION})
-    async with open_store(asking, announce=announce) as store:
+    async with open_store(settings, announce=announce, prepares=writes and settings.prepares) as store:
         yield store
 
 

@@ -21,7 +21,7 @@ from documents.settings import Settings
 from scripts.console import MESSAGES, announce, print_json
 from scripts.exits import INTERRUPTED
 from scripts.migrate_progress import MigrationProgress
-from scripts.options import MIGRATIONS, settings_of
+from scripts.options import migrations_of, settings_of
 from scripts.production import require_yes
 from scripts.running import run as run_work
 
@@ -89,14 +89,19 @@ async def _tell_holder(connection: Connection) -> None:
         announce(f"Waiting for process {holder.pid} on {holder.host}: {holder.purpose}.")
 
 
-def target_of(
-    folder: Path | None, data_dir: Path | None, mongodb_uri: str | None, database: str | None, *, as_json: bool = False
+def target_of(  # each is a flag
+    folder: Path | None,
+    data_dir: Path | None,
+    mongodb_uri: str | None,
+    database: str | None,
+    *,
+    as_json: bool = False,
+    needs_revisions: bool = True,
 ) -> MigrationTarget:
-    """Return what the flags of a command name; without a folder, no revisions."""
+    """Return what the flags of a command name; without a folder, the revisions are the project's."""
     settings = settings_of(data_dir, mongodb_uri, database)
-    if folder is None:
-        return MigrationTarget(settings, RevisionGraph(), as_json)
-    return MigrationTarget(settings, load_folder(folder), as_json)
+    graph = load_folder(settings, folder) if needs_revisions else RevisionGraph()
+    return MigrationTarget(settings, graph, as_json)
 
 
 def target_to_change(  # each is a flag
@@ -107,22 +112,23 @@ def target_to_change(  # each is a flag
     *,
     yes: bool,
     as_json: bool = False,
+    needs_revisions: bool = True,
 ) -> MigrationTarget:
     """Return the same, for a command that changes something there.
 
     Raises:
         ProductionError: It looks like production, and nobody said `--yes`.
     """
-    target = target_of(folder, data_dir, mongodb_uri, database, as_json=as_json)
+    target = target_of(folder, data_dir, mongodb_uri, database, as_json=as_json, needs_revisions=needs_revisions)
     require_yes(target.settings, yes=yes)
     return target
 
 
-def load_folder(folder: Path) -> RevisionGraph:
-    """Return the revisions of a folder, which has to be there if somebody named it."""
-    if folder != MIGRATIONS and not folder.is_dir():
+def load_folder(settings: Settings, folder: Path | None) -> RevisionGraph:
+    """Return the revisions of the folder that a flag names, which has to be there, or else of the project."""
+    if folder is not None and not folder.is_dir():
         raise InvalidRevisionError(folder, "there is no such folder.")
-    return load_revisions(folder)
+    return load_revisions(migrations_of(settings, folder))
 
 
 def throttle_of(rate: float | None, max_lag: float | None) -> Throttle:

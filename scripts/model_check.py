@@ -22,8 +22,10 @@ from documents.database.embedded import EmbeddedMongoError
 from documents.errors import StoreError
 from documents.lifecycle import START_SECONDS, open_connection
 from documents.models.declarations import collection_name
-from documents.models.discovery import ModelError, discover_models
-from documents.settings import SettingsError, load_settings
+from documents.models.discovery import ModelError
+from documents.project.models import load_models
+from documents.project.project import find_project
+from documents.settings import Settings, SettingsError, load_settings
 
 
 def load_model(file: Path, collection: str) -> type[BeanieDocument]:
@@ -50,13 +52,13 @@ def load_model(file: Path, collection: str) -> type[BeanieDocument]:
     raise ModelError(f"{file} declares no collection {collection!r}.")
 
 
-def refuse_claimed(collection: str, output: Path) -> None:
+def refuse_claimed(collection: str, output: Path, settings: Settings) -> None:
     """Return when no model of another file than `output` declares the collection.
 
     Raises:
         ModelError: One does, or the models cannot be loaded.
     """
-    for model in discover_models():
+    for model in load_models(find_project(settings)):
         file = Path(inspect.getfile(model))
         if collection_name(model) == collection and file.resolve() != output.resolve():
             raise ModelError(f"{collection} is declared already, by {model.__qualname__} in {file}.")
@@ -64,8 +66,9 @@ def refuse_claimed(collection: str, output: Path) -> None:
 
 async def _check(file: Path, collection: str, output: Path) -> None:
     model = load_model(file, collection)
-    refuse_claimed(collection, output)
-    async with open_connection(load_settings()) as connection:
+    settings = load_settings()
+    refuse_claimed(collection, output, settings)
+    async with open_connection(settings) as connection:
         with Running(Deadline(START_SECONDS), writes=False):
             await init_beanie(connection.database, document_models=[model], skip_indexes=True)
         async with aclosing(check_documents(connection, DeclaredModel(model))) as steps:

@@ -12,11 +12,11 @@ from typing import Any, Final, cast
 
 from rich.markup import escape
 
-import documents.models
 from documents.errors import Fault, InvalidParameterError
 from documents.models.discovery import ModelError
 from documents.profile.names import OF_DOCUMENTS, class_name, field_name
 from documents.profile.promote import render_model
+from documents.project.project import Project
 from documents.settings import Settings
 from scripts.console import MESSAGES, RESULTS
 from scripts.schema_source import Scope, Seen, draw_progress
@@ -62,10 +62,9 @@ def choose_name(collection: str) -> str:
     return class_name(collection, (), owner="", is_item=True)
 
 
-def choose_file(model: str) -> Path:
-    """Return the file in `documents/models` that a model of this name goes to."""
-    folder = Path(next(iter(documents.models.__path__)))
-    return folder / f"{field_name(model, (), OF_DOCUMENTS)}.py"
+def choose_file(project: Project, model: str) -> Path:
+    """Return the file of a project that a model of this name goes to."""
+    return project.models / f"{field_name(model, (), OF_DOCUMENTS)}.py"
 
 
 def refuse_overwriting(file: Path, collection: str, *, force: bool) -> None:
@@ -137,6 +136,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "SHEAF_DATA_DIR": str(settings.data_dir),
         "SHEAF_DATABASE": settings.database,
         "SHEAF_MONGODB_URI": uri,
+        "SHEAF_PROJECT": "" if settings.project is None else str(settings.project),
     }
 
 

@@ -24,7 +24,7 @@ from documents.profile.report import Report, read_profile
 from documents.profile.storage import from_dict, to_dict
 from documents.profile.table import report_to_dict
 from documents.query.filter import parse_filter
-from documents.settings import Environment, Settings
+from documents.settings import Settings
 from documents.types import Document
 from scripts.console import MESSAGES, announce
 
@@ -122,9 +122,8 @@ async def open_target(settings: Settings, collection: str, scope: Scope) -> Asyn
                 await Catalog(connection, ()).get_bare(collection)
             yield connection, {}
         return
-    # Values are read as the collection's model says. Nothing is to be created on the way.
-    asking = settings.model_copy(update={"environment": Environment.PRODUCTION, "read_only": True})
-    async with open_store(asking, announce=announce) as store:
+    # Values are read as the collection's model says.
+    async with open_store(settings, announce=announce) as store:
         with Running(Deadline(LOOK_UP_SECONDS), writes=False):
             entry = await store.catalog.get(collection)
         yield store.connection, parse_filter(parse_filter_text(scope.filter), entry.coerce).to_mongo()

@@ -16,6 +16,7 @@ from api.app import create_app
 from documents.database.embedded import EmbeddedMongo, acquire
 from documents.lifecycle import Store, open_store
 from documents.settings import Settings
+from tests.shop import SHOP
 
 
 def pytest_configure() -> None:
@@ -45,12 +46,14 @@ def settings(mongo_uri: str, worker_id: str, tmp_path_factory: pytest.TempPathFa
         mongodb_uri=SecretStr(mongo_uri),
         database=f"test_{worker_id}",
         data_dir=tmp_path_factory.mktemp("data"),
+        project=SHOP.root,
+        prepare=True,
     )
 
 
 @pytest.fixture(scope="session")
 async def store(settings: Settings) -> AsyncGenerator[Store]:
-    async with open_store(settings) as opened:
+    async with open_store(settings, prepares=True) as opened:
         yield opened
 
 

@@ -13,6 +13,8 @@ from typing import Final, TextIO, cast
 
 import httpx
 
+from tests.shop import SHOP
+
 PATIENCE_SECONDS: Final = 60.0
 _ADDRESS: Final = re.compile(r"API +(http://(127\.0\.0\.1):(\d+))/v1")
 
@@ -84,9 +86,11 @@ def serve(folder: Path, *, uri: str | None, database: str = "sheaf", **settings:
         folder: Where it runs, so that no `.env` of somebody else is read.
         uri: The MongoDB to use; None for an embedded one in `folder`.
         database: The database to serve.
-        settings: Others, by the names that `Settings` has; durations in ISO 8601, such as `PT2S`.
+        settings: Others, by the names that `Settings` has; durations in ISO 8601, such as `PT2S`. Unless they say
+            otherwise the shop is served, and outside production it is planted, also on a MongoDB of the tests.
     """
-    chosen = {"mongodb_uri": uri or "", "database": database, "port": 0, "data_dir": folder / "data", **settings}
+    chosen = {"mongodb_uri": uri or "", "database": database, "port": 0, "data_dir": folder / "data"}
+    chosen |= {"project": SHOP.root, "prepare": settings.get("environment") != "production", **settings}
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SHEAF_")}
     environ |= {f"SHEAF_{name}".upper(): str(value) for name, value in chosen.items()}
     environ |= {"COLUMNS": "200", "NO_COLOR": "1"}

@@ -1,1 +1,1 @@
-"""The declared collections, one module each. To declare another, add a file here; `product.py` is the one to copy."""
+"""What projects declare models with, and how those are found and read."""

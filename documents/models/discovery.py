@@ -23,7 +23,7 @@ class ModelError(Exception):
     """A model cannot be loaded, or contradicts another one. The message names the files."""
 
 
-def discover_models(package: str = "documents.models") -> list[type[Document]]:
+def discover_models(package: str) -> list[type[Document]]:
     """Import every module of a package and return its concrete document classes, ordered by collection.
 
     A class that others in the package inherit from is a model only if it has Settings of its own.

@@ -16,7 +16,7 @@ from documents.indexes.compare import compare_indexes
 from documents.indexes.declared import declared_indexes
 from documents.lifecycle import Store, open_store
 from documents.models.discovery import ModelError
-from documents.settings import Environment, Settings
+from documents.settings import Settings
 from scripts.console import RESULTS, announce, print_json
 from scripts.exits import FAILED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
@@ -47,7 +47,7 @@ def doctor(
 
     Exits with 0 when all is well or there are only warnings, with 1 when something would not work.
     """
-    settings = settings_of(data_dir, mongodb_uri, database, environment=Environment.PRODUCTION)
+    settings = settings_of(data_dir, mongodb_uri, database)
     findings = run(_examine(settings, as_json=as_json))
     if as_json:
         print_json([asdict(finding) for finding in findings])

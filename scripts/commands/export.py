@@ -23,7 +23,7 @@ from documents.collections.operations import Find, Selection
 from documents.database.deadline import Deadline, Running
 from documents.errors import InputError, InvalidFilterError
 from documents.lifecycle import Store, open_store
-from documents.settings import Environment, Settings
+from documents.settings import Settings
 from scripts.console import MESSAGES, errors_to, print_json
 from scripts.exits import BROKEN_PIPE, FAILED, INTERRUPTED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
@@ -143,9 +143,7 @@ def _parse_filter(text: str | None) -> object:
 
 
 async def _export(settings: Settings, operation: Export, file: Path, *, as_json: bool) -> _Written:
-    # As for production, so that opening the store creates no indexes.
-    asking = settings.model_copy(update={"environment": Environment.PRODUCTION})
-    async with open_store(asking) as store:
+    async with open_store(settings) as store:
         plan = await _plan(store, operation)
         if file == STANDARD_OUTPUT:
             return await _write(plan, sys.stdout.buffer, as_json=as_json)

@@ -22,12 +22,12 @@ from documents.indexes.usage import read_usage
 from documents.lifecycle import Store, open_store
 from documents.migrations.errors import LockHeldError, MigrationError
 from documents.migrations.lock import hold_lock
-from documents.settings import Environment, Settings
+from documents.settings import Settings
 from scripts.console import MESSAGES, errors_to, print_json
 from scripts.exits import DIFFERS, FAILED, INTERRUPTED, LOCKED
 from scripts.index_report import ALL_THERE, mending_command, show_advice, show_plans
 from scripts.index_work import IndexWork
-from scripts.options import AsJson, Database, DataDir, MongodbUri, Wait, settings_of
+from scripts.options import AsJson, Commands, Database, DataDir, MongodbUri, Wait, settings_of
 from scripts.production import Yes, require_yes
 from scripts.running import run
 
@@ -52,7 +52,7 @@ ShortenTtl: TypeAlias = Annotated[
     Names, typer.Option(metavar="COLLECTION.INDEX", help="Let this index delete documents sooner than it does.")
 ]
 
-indexes = typer.Typer(
+indexes = Commands(
     help="Compare declared indexes with those in MongoDB, create what lacks, and say what is unused or missing. "
     "Nothing is dropped or rebuilt unless its name is given.",
     no_args_is_help=True,
@@ -203,13 +203,8 @@ def _say_how_to_mend(plans: Mapping[str, IndexPlan], choice: _Choice) -> None:
 
 
 async def _plans(settings: Settings, choice: _Choice) -> dict[str, IndexPlan]:
-    async with open_store(_asking(settings)) as store:
+    async with open_store(settings) as store:
         return await _compared(store, choice)
-
-
-def _asking(settings: Settings) -> Settings:
-    """Return settings for production, so that opening the store creates none of the indexes to be compared."""
-    return settings.model_copy(update={"environment": Environment.PRODUCTION})
 
 
 async def _compared(store: Store, choice: _Choice) -> dict[str, IndexPlan]:
@@ -248,7 +243,7 @@ class _UnconfirmedError(Exception):
 
 async def _apply(settings: Settings, choice: _Choice, *, wait: timedelta, as_json: bool, asks: bool) -> int:
     async with (
-        open_store(_asking(settings)) as store,
+        open_store(settings) as store,
         hold_lock(store.connection.database, purpose="sheaf indexes apply", wait=wait),
     ):
         plans = await _compared(store, choice)
@@ -293,7 +288,7 @@ def _question(collection: str, change: IndexChange) -> str:
 
 
 async def _advice(settings: Settings, choice: _Choice, min_age: timedelta, min_count: int) -> dict[str, list[Advice]]:
-    async with open_store(_asking(settings)) as store:
+    async with open_store(settings) as store:
         names: Iterable[str] = choice.collections or [summary.name for summary in await store.catalog.summaries()]
         return {name: await _advised(store, name, min_age, min_count) for name in names}
 

@@ -34,7 +34,7 @@ from scripts.ingest_report import (
     show_preview,
 )
 from scripts.ingest_target import ask, carry_out, go, hurry, opened, watched
-from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
+from scripts.options import AsJson, Commands, Database, DataDir, MongodbUri, settings_of
 from scripts.production import Yes, require_yes
 
 LOAD: Final = "load"
@@ -57,7 +57,7 @@ class _LoadByDefault(TyperGroup):
         load.format_help(type(ctx)(load, info_name=LOAD, parent=ctx), formatter)
 
 
-ingest = typer.Typer(
+ingest = Commands(
     cls=_LoadByDefault,
     help="Load files into a collection: sheaf ingest FILE... --into COLLECTION, and the other way round.\n\n"
     "What is no subcommand is a file to load, so the word load may be left out.",

@@ -18,7 +18,7 @@ from scripts.console import MESSAGES, print_json
 from scripts.exits import DIFFERS
 from scripts.migrate_report import show_history, show_plans, show_revisions, show_troubles
 from scripts.migrate_target import load_folder, target_of, target_to_change, throttle_of
-from scripts.options import MIGRATIONS, AsJson, Database, DataDir, Folder, MongodbUri, Wait
+from scripts.options import AsJson, Commands, Database, DataDir, Folder, MongodbUri, Wait, settings_of
 from scripts.production import Yes
 
 To: TypeAlias = Annotated[
@@ -50,8 +50,8 @@ Forget: TypeAlias = Annotated[
     ),
 ]
 
-migrate = typer.Typer(
-    help="Bring stored documents up to date, by revisions: files in scripts/migrations that say what changes.\n\n"
+migrate = Commands(
+    help="Bring stored documents up to date, by revisions: files in the project that say what changes.\n\n"
     "The usual way is plan, upgrade, check. An upgrade may be killed at any moment; run it again and it goes on. "
     "Two at once cannot be: a lock sees to it.",
     no_args_is_help=True,
@@ -65,7 +65,7 @@ def plan(
     to: To = None,
     phase: UpTo = None,
     *,
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
     database: Database = None,
@@ -89,7 +89,7 @@ def upgrade(  # noqa: PLR0913  # each is a flag
     max_lag: MaxLag = None,
     batch_size: BatchSize = runner.BATCH,
     wait: Wait = 0,
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
     database: Database = None,
@@ -129,7 +129,7 @@ def downgrade(  # noqa: PLR0913  # each is a flag
     max_lag: MaxLag = None,
     batch_size: BatchSize = runner.BATCH,
     wait: Wait = 0,
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
     database: Database = None,
@@ -163,7 +163,7 @@ def resume(  # noqa: PLR0913  # each is a flag
     batch_size: BatchSize = runner.BATCH,
     wait: Wait = 0,
     *,
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
     database: Database = None,
@@ -184,7 +184,7 @@ def resume(  # noqa: PLR0913  # each is a flag
 
 @migrate.command()
 def check(
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     *,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
@@ -203,7 +203,7 @@ def check(
 
 @migrate.command()
 def current(
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     *,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
@@ -221,7 +221,7 @@ def current(
 
 @migrate.command()
 def history(
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     *,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
@@ -241,9 +241,9 @@ def history(
 
 
 @migrate.command()
-def heads(folder: Folder = MIGRATIONS, *, as_json: AsJson = False) -> None:
+def heads(folder: Folder = None, *, as_json: AsJson = False) -> None:
     """Show the last revisions that there are. Needs no database. Where there are several, merge them."""
-    graph = load_folder(folder)
+    graph = load_folder(settings_of(None, None, None), folder)
     if as_json:
         print_json(list(graph.heads))
     else:
@@ -257,7 +257,7 @@ def stamp(  # noqa: PLR0913  # each is a flag
     forget: Forget = None,
     *,
     wait: Wait = 0,
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
     database: Database = None,
@@ -302,7 +302,7 @@ def unlock(
 
     A holder that still runs notices, and writes nothing more.
     """
-    target = target_to_change(None, data_dir, mongodb_uri, database, yes=yes)
+    target = target_to_change(None, data_dir, mongodb_uri, database, yes=yes, needs_revisions=False)
     holder = target.run(lambda connection, _: break_lock(connection.database))
     if as_json:
         print_json(None if holder is None else _told(holder))
@@ -319,12 +319,14 @@ def _told(holder: LockHolder) -> dict[str, Any]:
 @migrate.command()
 def pause(data_dir: DataDir = None, mongodb_uri: MongodbUri = None, database: Database = None) -> None:
     """Let every backfill of this database stand still, also one that runs elsewhere, until `unpause`."""
-    target_of(None, data_dir, mongodb_uri, database).run(lambda connection, _: set_paused(connection.database, True))
+    target = target_of(None, data_dir, mongodb_uri, database, needs_revisions=False)
+    target.run(lambda connection, _: set_paused(connection.database, True))
     MESSAGES.print("Backfills stand still. To let them go on: [bold]sheaf migrate unpause[/bold]")
 
 
 @migrate.command()
 def unpause(data_dir: DataDir = None, mongodb_uri: MongodbUri = None, database: Database = None) -> None:
     """Let backfills go on."""
-    target_of(None, data_dir, mongodb_uri, database).run(lambda connection, _: set_paused(connection.database, False))
+    target = target_of(None, data_dir, mongodb_uri, database, needs_revisions=False)
+    target.run(lambda connection, _: set_paused(connection.database, False))
     MESSAGES.print("Backfills go on.")

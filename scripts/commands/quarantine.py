@@ -24,7 +24,7 @@ from scripts.ingest_files import IngestFileError
 from scripts.ingest_progress import Bars
 from scripts.ingest_report import Loaded, describe_counts, read_loaded, say, show_codes
 from scripts.ingest_target import ask, carry_out, go, hurry, opened, watched
-from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
+from scripts.options import AsJson, Commands, Database, DataDir, MongodbUri, settings_of
 from scripts.production import Yes, require_yes
 from scripts.quarantine_report import header_of, quarantined_to_dict, show_one, show_quarantined
 from scripts.whole_file import whole_file
@@ -45,7 +45,7 @@ OfLoad: TypeAlias = Annotated[
 OfCode: TypeAlias = Annotated[str | None, typer.Option("--code", help="Those with this code.", show_default=False)]
 All: TypeAlias = Annotated[bool, typer.Option("--all", help="All of the collection.")]
 
-quarantine = typer.Typer(
+quarantine = Commands(
     help="Records that could not be loaded, kept whole with their place and what is wrong with them.\n\n"
     "Mend what was wrong, which may be the contract, and replay them; or export, mend and ingest them.",
     no_args_is_help=True,

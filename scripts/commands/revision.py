@@ -17,10 +17,11 @@ from documents.migrations.drafts import (
 from documents.migrations.proposal import Proposal
 from documents.migrations.render import count_in_words, render_operation
 from documents.migrations.revisions import load_revisions
-from documents.models.discovery import discover_models
+from documents.project.models import load_models
+from documents.project.project import find_project
 from documents.settings import Settings
 from scripts.console import MESSAGES, print_json
-from scripts.options import MIGRATIONS, AsJson, Database, DataDir, Folder, MongodbUri, settings_of
+from scripts.options import AsJson, Database, DataDir, Folder, MongodbUri, migrations_of, settings_of
 from scripts.running import run
 
 BY_HAND: Final = "Fill in the phases with operations of documents/migrations/operations.py, and import each from there."
@@ -48,7 +49,7 @@ def revision(  # noqa: PLR0913  # each is a flag
     after: Annotated[
         list[str] | None, typer.Option(help="Revision that it comes after, when there are several heads.")
     ] = None,
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     count: Annotated[
         bool, typer.Option("--count/--no-count", help="Ask the database how many documents each held back step is of.")
     ] = False,
@@ -65,15 +66,17 @@ def revision(  # noqa: PLR0913  # each is a flag
     renames = _renames(rename or [])
     if renames and not autogenerate:
         raise typer.BadParameter("--rename goes with --autogenerate.")
+    settings = settings_of(data_dir, mongodb_uri, database)
+    folder = migrations_of(settings, folder)
     graph = load_revisions(folder)
     parents = choose_parents(graph, after or [])
     if not autogenerate:
         by_hand = Proposal(remarks=(BY_HAND,))
         _write(draft_revision(folder, graph, message, after=parents, proposal=by_hand), as_json=as_json)
         return
-    proposal, snapshot = propose(folder, discover_models(), renames)
+    proposal, snapshot = propose(folder, load_models(find_project(settings)), renames)
     if count and proposal.held_back:
-        proposal = run(_count(settings_of(data_dir, mongodb_uri, database), proposal))
+        proposal = run(_count(settings, proposal))
     draft = draft_revision(folder, graph, message, after=parents, proposal=proposal, snapshot=snapshot)
     _write(draft, as_json=as_json)
 
@@ -84,10 +87,11 @@ def merge(
         list[str] | None, typer.Argument(help="The revisions to join. All heads.", show_default=False)
     ] = None,
     *,
-    folder: Folder = MIGRATIONS,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a revision that comes after several heads, as two branches leave them. Touches no database."""
+    folder = migrations_of(settings_of(None, None, None), folder)
     graph = load_revisions(folder)
     parents = choose_parents(graph, heads) if heads else graph.heads
     if len(parents) < 2:  # noqa: PLR2004  # fewer need no joining

@@ -11,10 +11,11 @@ from pydantic import SecretStr
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault, InvalidParameterError
 from documents.profile.diff import Severity, Thresholds, diff, exit_code
+from documents.project.project import Project, find_project, require_project
 from documents.settings import Settings
 from scripts.console import MESSAGES, announce, print_json
 from scripts.exits import DIFFERS, INTERRUPTED
-from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
+from scripts.options import AsJson, Commands, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
 from scripts.schema_promote import (
     MOST,
@@ -57,7 +58,7 @@ Fresh: TypeAlias = Annotated[
     bool, typer.Option("--fresh", help="With --full: begin anew, whatever a run that was stopped has seen.")
 ]
 
-schema = typer.Typer(
+schema = Commands(
     help="Say what the documents of a collection look like, compare that with what it was, and write a model down "
     "from it.",
     no_args_is_help=True,
@@ -163,7 +164,7 @@ def promote(  # noqa: PLR0913  # each is a flag
     collection: Collection,
     name: Annotated[str | None, typer.Option(help="The name of the model, such as Movie.", show_default=False)] = None,
     output: Annotated[
-        Path | None, typer.Option(help="The file to write. \\[documents/models/<name>.py]", show_default=False)
+        Path | None, typer.Option(help="The file to write. \\[models/<name>.py of the project]", show_default=False)
     ] = None,
     sample: Sample = None,
     *,
@@ -193,13 +194,18 @@ def promote(  # noqa: PLR0913  # each is a flag
     """
     settings = settings_of(data_dir, mongodb_uri, database)
     chosen = name or choose_name(collection)
-    file = output or choose_file(chosen)
+    project = find_project(settings) if output or check_only else require_project(settings)
+    file = output or choose_file(project or Project(Path.cwd()), chosen)
+    if output and not output.parent.is_dir():
+        detail = f"There is no folder {output.parent}."
+        raise InvalidParameterError(detail, [Fault("", "invalid", detail)])
     if not check_only:
         refuse_overwriting(file, collection, force=force)
     scope = _scope(sample, full=full, fresh=fresh, redact=False, is_silent=as_json)
     guesses = sample is None and not full
     promotion, source = _run(_promote(settings, collection, chosen, file, scope, guesses=guesses))
     if not check_only:
+        file.parent.mkdir(exist_ok=True)
         with whole_file(file) as written:
             written.write(source.encode())
         promotion = replace(promotion, is_written=True)
@@ -250,9 +256,6 @@ async def _side(word: str, settings: Settings, scope: Scope) -> Seen:
 async def _promote(
     settings: Settings, collection: str, name: str, file: Path, scope: Scope, *, guesses: bool
 ) -> tuple[Promotion, str]:
-    if not file.parent.is_dir():
-        detail = f"There is no folder {file.parent}."
-        raise InvalidParameterError(detail, [Fault("", "invalid", detail)])
     async with open_target(settings, collection, scope) as (connection, where):
         if guesses:
             with Running(Deadline(LOOK_UP_SECONDS), writes=False):

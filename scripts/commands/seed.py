@@ -1,15 +1,16 @@
-"""`sheaf seed`: put the seeds of scripts/seeds into the collections, or documents that are made up."""
+"""`sheaf seed`: put the project's seeds into the collections, or documents that are made up."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from documents.lifecycle import Store, open_store
+from documents.project.project import require_project
 from documents.seeds.apply import apply_seeds
 from documents.seeds.files import SeedError, load_seeds
 from documents.seeds.generate import generate
@@ -22,13 +23,11 @@ from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.production import Yes, require_yes
 from scripts.running import run
 
-SEEDS: Final = Path(__file__).parent.parent / "seeds"
-
 
 def seed(  # noqa: PLR0913  # each is a flag
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where the seeds are: one file a collection. \\[scripts/seeds]", show_default=False),
+        typer.Option(help="Where the seeds are: one file a collection. \\[seeds/ of the project]", show_default=False),
     ] = None,
     *,
     generated: Annotated[
@@ -76,7 +75,8 @@ def seed(  # noqa: PLR0913  # each is a flag
     if generated:
         report = run(_generate(settings, counts, random_seed, dry_run=dry_run))
     else:
-        report = run(_seed(settings, folder or SEEDS, dry_run=dry_run))
+        folder = folder or require_project(settings).seeds
+        report = run(_seed(settings, folder, dry_run=dry_run))
     if as_json:
         print_json(report.to_dict())
     elif isinstance(report, SeedReport):
@@ -107,22 +107,17 @@ def parse_counts(given: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _opened(settings: Settings, *, dry_run: bool) -> Settings:
-    # In production, so that opening the store for a dry run does not create indexes.
-    return settings.model_copy(update={"environment": Environment.PRODUCTION}) if dry_run else settings
-
-
 async def _seed(settings: Settings, folder: Path, *, dry_run: bool) -> SeedReport:
-    async with open_store(_opened(settings, dry_run=dry_run)) as store:
+    async with open_store(settings, prepares=settings.prepares and not dry_run) as store:
         return await plant(store, folder, environment=settings.environment, dry_run=dry_run)
 
 
-async def seed_once(store: Store) -> None:
-    """Seed the sample, unless this database was ever seeded: what was deleted since stays deleted."""
+async def seed_once(store: Store, folder: Path) -> None:
+    """Plant the seeds of a folder, unless this database was ever seeded: what was deleted since stays deleted."""
     with running(writes=False):
         planted = await store.connection.collection(STATES).find_one()
     if planted is None:
-        show(await plant(store, SEEDS, environment=store.settings.environment, dry_run=False))
+        show(await plant(store, folder, environment=store.settings.environment, dry_run=False))
 
 
 async def plant(store: Store, folder: Path, *, environment: Environment, dry_run: bool) -> SeedReport:
@@ -161,7 +156,7 @@ async def _generate(
         _Rate(),
         TimeRemainingColumn(),
     )
-    async with open_store(_opened(settings, dry_run=dry_run)) as store:
+    async with open_store(settings, prepares=settings.prepares and not dry_run) as store:
         with Progress(*columns, console=MESSAGES, transient=True) as progress:
             task = progress.add_task("", total=None)
 

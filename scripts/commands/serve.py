@@ -18,10 +18,11 @@ from api.gate import LOOPBACK
 from api.server import run_granian, run_server
 from documents.database.embedded import EmbeddedMongo, acquire
 from documents.lifecycle import open_store
-from documents.settings import PREFIX, Environment, Settings, SettingsError
+from documents.project.project import find_project
+from documents.settings import PREFIX, Settings, SettingsError
 from scripts.commands.seed import seed_once
 from scripts.console import MESSAGES, announce
-from scripts.options import MIGRATIONS, Database, DataDir, MongodbUri, settings_of
+from scripts.options import Database, DataDir, MongodbUri, settings_of
 
 
 class Server(StrEnum):
@@ -65,8 +66,9 @@ def serve(  # noqa: PLR0913  # each is a flag
 ) -> None:
     """Serve the collections over HTTP, on a MongoDB of its own or on the one that --mongodb-uri names.
 
-    In development (the default) the declared indexes are created and, in an empty database, the sample shop
-    is seeded first. Stop it with Ctrl-C; on SIGTERM it finishes what has begun.
+    On the embedded MongoDB in development (the default), the project's indexes are built first and its seeds
+    planted once. On another MongoDB neither is done unless SHEAF_PREPARE says so. Stop it with Ctrl-C; on
+    SIGTERM it finishes what has begun.
 
     Examples:
       sheaf serve
@@ -138,9 +140,11 @@ def _lease(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]"
 
 
 async def _prepare(settings: Settings) -> None:
-    async with open_store(settings, migrations=MIGRATIONS) as store:
-        if settings.environment is Environment.DEVELOPMENT and not settings.read_only:
-            await seed_once(store)
+    project = find_project(settings)
+    migrations = project and project.migrations
+    async with open_store(settings, migrations=migrations, prepares=settings.prepares) as store:
+        if project and project.seeds.is_dir() and settings.prepares:
+            await seed_once(store, project.seeds)
 
 
 def _hand_over(settings: Settings) -> None:

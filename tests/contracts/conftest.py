@@ -12,9 +12,10 @@ from mongomock_motor import AsyncMongoMockClient
 from pydantic import SecretStr
 
 from api.app import create_app
-from documents.settings import Environment, Settings
+from documents.settings import Settings
 from tests.conftest import serving
 from tests.contracts.mock_adapter import WRONG, MockConnection
+from tests.shop import SHOP
 
 MOCK = "mock"
 
@@ -43,7 +44,7 @@ async def mock_client() -> AsyncGenerator[httpx.AsyncClient]:
     settings = Settings(
         _env_file=None,  # pyright: ignore[reportCallIssue]  # pydantic-settings adds it
         mongodb_uri=SecretStr("mongodb://nowhere"),
-        environment=Environment.PRODUCTION,  # the mock cannot build the shop's text and partial indexes
+        project=SHOP.root,
     )
     with patch("documents.lifecycle.Connection", partial(MockConnection, mock=mock)):
         async with serving(create_app(settings)) as client:

@@ -62,7 +62,7 @@ def read_steps(guide: Path) -> list[Step]:
 def read_files(guide: Path) -> dict[str, str]:
     """Return the files that a guide tells to write: blocks that begin with a comment that names one."""
     blocks = [block["text"] for block in _BLOCK.finditer(guide.read_text("utf-8"))]
-    named = ((re.match(r"# (\S+\.(?:py|yaml))\n", text), text) for text in blocks)
+    named = ((re.match(r"# (\S+\.(?:py|yaml|toml))\n", text), text) for text in blocks)
     return {name[1]: text for name, text in named if name}
 
 

@@ -20,14 +20,17 @@ SHEAF: Final = Path(sys.executable).with_name("sheaf")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where people type: a folder with a `.sheaf` of its own."""
-    return tmp_path_factory.mktemp("guides")
+    """Where people type: a folder like the repository, with a `.sheaf` of its own."""
+    folder = tmp_path_factory.mktemp("guides")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
     """The server of `make run`, with its embedded MongoDB and the sample shop."""
-    with serve(folder, uri="", database="sheaf", data_dir=folder / ".sheaf") as running:
+    with serve(folder, uri="", database="sheaf", data_dir=folder / ".sheaf", project="", prepare="") as running:
         yield running
 
 
@@ -163,15 +166,13 @@ def test_the_guide_shows_what_happens(name: str, folder: Path, server: Server) -
 
 
 def test_the_worked_example_of_a_model(folder: Path, server: Server, tmp_path: Path) -> None:
-    assert server.port, "the database is seeded before the model comes"
-    for part in ("api", "documents", "scripts"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    assert server.port, "the data folder has a MongoDB that runs"
     for name, text in read_files(ROOT / "docs" / "models.md").items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(tmp_path))
-        with serve(folder, uri="", database="sheaf", data_dir=folder / ".sheaf") as with_model:
-            run_guide("models.md", folder, with_model)
+    data = folder / ".sheaf"
+    with serve(tmp_path, uri="", database="library", data_dir=data, project="", prepare="") as with_model:
+        run_guide("models.md", tmp_path, with_model, SHEAF_DATABASE="library", SHEAF_DATA_DIR=str(data))
 
 
 @pytest.mark.parametrize(

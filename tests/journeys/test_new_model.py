@@ -1,8 +1,6 @@
 """A user adds one file with a Beanie document, and has a typed collection: in the API, in OpenAPI, with its index."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -62,16 +60,15 @@ BOOK: Final[dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def books(repository: Path, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Serve a copy of the repository to which one file was added."""
-    copy = tmp_path_factory.mktemp("copy")
-    for package in ("api", "documents", "scripts"):
-        shutil.copytree(repository / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "documents" / "models" / "book.py").write_text(MODEL)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", str(copy))
-        with serve(copy, uri=mongo_uri, database=f"books_{copy.name}") as server, server.client() as client:
-            yield client
+def books(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Serve a project of one file, from its folder."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "sheaf.toml").touch()
+    (folder / "models").mkdir()
+    (folder / "models" / "book.py").write_text(MODEL)
+    served = serve(folder, uri=mongo_uri, database=f"books_{folder.name}", project="")
+    with served as server, server.client() as client:
+        yield client
 
 
 def test_is_listed(books: httpx.Client) -> None:

@@ -18,10 +18,9 @@ from documents.migrations.drafts import Draft, write_draft
 from documents.migrations.proposal import Proposal
 from documents.migrations.revisions import load_revisions
 from documents.migrations.snapshot import Snapshot, read_snapshot, take_snapshot, write_snapshot
-from documents.models.discovery import discover_models
 from scripts.cli import main
-from scripts.options import MIGRATIONS
 from tests.documents.migrations.revision_files import FIRST, SECOND, THIRD, write
+from tests.shop import SHOP, shop_models
 
 Sheaf: TypeAlias = Callable[..., int]
 Stored: TypeAlias = Database[dict[str, Any]]
@@ -65,7 +64,7 @@ def earlier(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     """Write the snapshot of models that were another: `change` gets the fields of products as the file has them."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "snapshot.json"
-    content = json.loads(take_snapshot(discover_models()).to_text())
+    content = json.loads(take_snapshot(shop_models()).to_text())
     change(content["collections"]["products"]["fields"])
     path.write_text(json.dumps(content))
     return path
@@ -129,7 +128,7 @@ def test_from_the_models(sheaf: Sheaf, folder: Path, capsys: Captured) -> None:
     [revision] = load_revisions(folder).revisions
     assert [key for _, key, _ in revision.steps()] == ["backfill/0"]
     assert "database was at hand" in revision.path.read_text(encoding="utf-8")
-    assert snapshot.read_text(encoding="utf-8") == take_snapshot(discover_models()).to_text()
+    assert snapshot.read_text(encoding="utf-8") == take_snapshot(shop_models()).to_text()
     assert files(folder) == [revision.path.name, "snapshot.json"]
 
     before = snapshot.stat()
@@ -144,7 +143,7 @@ def test_models_that_ask_for_nothing_are_still_noted(sheaf: Sheaf, folder: Path,
     assert sheaf("revision", "Another default", "--autogenerate") == 0
     assert "No document has to change" in capsys.readouterr().err
     assert files(folder) == ["snapshot.json"]
-    assert snapshot.read_text(encoding="utf-8") == take_snapshot(discover_models()).to_text()
+    assert snapshot.read_text(encoding="utf-8") == take_snapshot(shop_models()).to_text()
 
 
 def test_a_renaming_is_asked_for(sheaf: Sheaf, folder: Path, capsys: Captured) -> None:
@@ -242,7 +241,7 @@ def test_a_folder_is_made(tmp_path: Path) -> None:
 def test_the_sample_goes_forth_and_back(
     sheaf: Sheaf, folder: Path, database: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(MIGRATIONS, folder)
+    shutil.copytree(SHOP.migrations, folder)
     monkeypatch.setattr(sys, "argv", ["sheaf", "seed"])
     with pytest.raises(SystemExit):
         main()

@@ -1,7 +1,6 @@
 """`sheaf schema`, as it is typed."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from documents.collections import profile_walk
 from scripts import schema_promote, schema_source
 from scripts.cli import app
 from tests.server import serve
+from tests.shop import SHOP
 
 Database = SyncDatabase[dict[str, Any]]
 
@@ -166,7 +166,7 @@ class TestPromote:
         result = sheaf("promote", visits, "--check-only")
         assert "class Visit(Document):" in result.stdout
         assert "All 3 documents fit Visit." in result.stderr
-        assert not schema_promote.choose_file("Visit").exists()
+        assert not schema_promote.choose_file(SHOP, "Visit").exists()
 
     def test_says_what_does_not_fit(self, sheaf: Sheaf, database: Database) -> None:
         # Whichever of the two the sample has, the other does not fit.
@@ -214,29 +214,25 @@ class TestPromote:
         assert "class Visit(Document):" in (tmp_path / "new.py").read_text()
 
 
-def test_from_anything_goes_to_typed(  # noqa: PLR0917  # fixtures
-    sheaf: Sheaf, visits: str, database: Database, repository: Path, mongo_uri: str, tmp_path: Path
+def test_from_anything_goes_to_typed(  # fixtures
+    sheaf: Sheaf, visits: str, database: Database, mongo_uri: str, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "copy"
-    for package in ("api", "documents", "scripts"):
-        shutil.copytree(repository / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     before = list(database[visits].find())
-    model = copy / "documents" / "models" / "visit.py"
-    assert "visits is declared" in sheaf("promote", visits, "--output", str(model)).stderr
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", str(copy))
-        with serve(copy, uri=mongo_uri, database=database.name) as server, server.client() as client:
-            found = {item["name"]: item for item in client.get("/v1").json()["items"]}
-            assert (found[visits]["declared"], found[visits]["estimated_count"]) == (True, 3)
-            refused = client.post(f"/v1/{visits}", json={"page": {"not": "a page"}, "ms": "much"})
-            assert (refused.status_code, refused.json()["code"]) == (422, "invalid-document")
-            taken = client.post(f"/v1/{visits}", json={"page": "/", "ms": 3, "price": "5.20"})
-            assert taken.status_code == 201, taken.text
-            assert client.delete(taken.headers["location"]).status_code == 204
-            assert client.get("/openapi.json").json()["components"]["schemas"]["VisitInput"]["required"] == [
-                "page",
-                "ms",
-            ]
+    assert "visits is declared" in sheaf("promote", visits, "--project", str(tmp_path)).stderr
+    assert (tmp_path / "models" / "visit.py").is_file()
+    served = serve(tmp_path, uri=mongo_uri, database=database.name, project=tmp_path)
+    with served as server, server.client() as client:
+        found = {item["name"]: item for item in client.get("/v1").json()["items"]}
+        assert (found[visits]["declared"], found[visits]["estimated_count"]) == (True, 3)
+        refused = client.post(f"/v1/{visits}", json={"page": {"not": "a page"}, "ms": "much"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-document")
+        taken = client.post(f"/v1/{visits}", json={"page": "/", "ms": 3, "price": "5.20"})
+        assert taken.status_code == 201, taken.text
+        assert client.delete(taken.headers["location"]).status_code == 204
+        assert client.get("/openapi.json").json()["components"]["schemas"]["VisitInput"]["required"] == [
+            "page",
+            "ms",
+        ]
     assert list(database[visits].find()) == before
 
 

@@ -93,7 +93,7 @@ async def test_what_cannot_be_written_is_logged(mongo_uri: str, caplog: pytest.L
 async def test_the_store_records_what_it_is_asked(settings: Settings, mongo_uri: str) -> None:
     database = f"shapes_{ObjectId()}"
     chosen = settings.model_copy(update={"mongodb_uri": SecretStr(mongo_uri), "database": database})
-    async with open_store(chosen) as store:
+    async with open_store(chosen, counts_queries=True) as store:
         await store.connection.collection("things").insert_one({"_id": "a", "kind": "x"})
         kind, deadline = Selection(filter={"kind": "x"}), Deadline(30)
         for operation, planning in (

@@ -18,7 +18,7 @@ from documents.indexes.apply import IndexEvent, State, apply_plan
 from documents.indexes.changes import Action, IndexPlan, Permissions
 from documents.indexes.compare import compare_indexes
 from documents.indexes.declared import declared_indexes, parse_declared
-from documents.models.discovery import discover_models
+from tests.shop import shop_models
 
 Database = AsyncDatabase[dict[str, Any]]
 Collection = AsyncCollection[dict[str, Any]]
@@ -192,7 +192,7 @@ async def test_what_beanie_loses_is_all_there(collection: Collection) -> None:
 
 
 async def test_the_sample_shop(database: Database) -> None:
-    for model in discover_models():
+    for model in shop_models():
         collection = database[f"shop_{model.__name__}"]
         for is_empty in (False, True):
             planned = await compare_indexes(collection, declared_indexes(model))

@@ -19,7 +19,7 @@ from documents.indexes.equality import freeze, freeze_filter
 from documents.indexes.names import find_unknown
 from documents.indexes.plan import plan_indexes
 from documents.indexes.spec import IndexSpec, fill_collation, parse_index
-from documents.models.discovery import discover_models
+from tests.shop import shop_models
 
 A = IndexModel([("a", 1)])
 
@@ -340,7 +340,7 @@ def test_plans_are_json_and_frozen() -> None:
 
 
 def test_the_shop_declares_nothing_contradictory() -> None:
-    for model in discover_models():
+    for model in shop_models():
         assert plan_indexes(declared_indexes(model), []).of(Action.CREATE)
 
 

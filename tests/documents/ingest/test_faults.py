@@ -17,6 +17,7 @@ from documents.lifecycle import Store, open_store
 from documents.settings import Settings
 from tests.documents.ingest.loading import Bytes, ndjson, open_job, report, stored
 from tests.faults import ALWAYS, GROUP, FailPoints, ReplyThief, failing_mongo
+from tests.shop import SHOP
 
 __all__ = ["failing_mongo"]
 
@@ -43,6 +44,7 @@ def settings_for(uri: str) -> Settings:
         _env_file=None,  # pyright: ignore[reportCallIssue]  # pydantic-settings adds it
         mongodb_uri=SecretStr(uri),
         database="ingest_faults",
+        project=SHOP.root,
     )
 
 

@@ -22,8 +22,8 @@ from documents.migrations.snapshot import (
     write_snapshot,
 )
 from documents.migrations.stored_types import read_annotation
-from documents.models.discovery import discover_models
 from documents.types import MISSING
+from tests.shop import SHOP, shop_models
 
 
 class Size(enum.StrEnum):
@@ -270,7 +270,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str, says: str) -> None:
     assert says in caught.value.detail
 
 
-def test_the_committed_snapshot_is_of_todays_models(repository: Path) -> None:
-    committed = (repository / "scripts" / "migrations" / "snapshot.json").read_text(encoding="utf-8")
+def test_the_committed_snapshot_is_of_todays_models() -> None:
+    committed = (SHOP.migrations / "snapshot.json").read_text(encoding="utf-8")
     # When it is not: sheaf migrate revision "What changed" --autogenerate
-    assert take_snapshot(discover_models()).to_text() == committed
+    assert take_snapshot(shop_models()).to_text() == committed

@@ -7,6 +7,7 @@ import pytest
 
 from documents.models.declarations import collection_name, index_models
 from documents.models.discovery import ModelError, discover_models
+from tests.shop import shop_models
 
 NOTE = """
 from beanie import Document
@@ -41,7 +42,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
 
 
 def test_the_sample_shop_is_found() -> None:
-    assert [collection_name(model) for model in discover_models()] == ["carts", "customers", "orders", "products"]
+    assert [collection_name(model) for model in shop_models()] == ["carts", "customers", "orders", "products"]
 
 
 def test_a_new_file_is_a_new_model(package: Package) -> None:

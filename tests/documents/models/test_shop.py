@@ -18,11 +18,10 @@ from pydantic import ValidationError
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from documents.models.cart import Cart
-from documents.models.customer import Customer
-from documents.models.discovery import discover_models
-from documents.models.order import Order, OrderStatus
-from documents.models.product import Product
+from examples.shop.models.cart import Cart
+from examples.shop.models.customer import Customer
+from examples.shop.models.order import Order, OrderStatus
+from examples.shop.models.product import Product
 
 LINE = {"sku": "MUG", "quantity": 2, "price": "9.90"}
 VALID: dict[type[Document], dict[str, Any]] = {
@@ -37,7 +36,7 @@ VALID: dict[type[Document], dict[str, Any]] = {
 async def database(mongo_uri: str) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongo_uri)
     name = f"models_{ObjectId()}"
-    await init_beanie(client[name], document_models=discover_models(), skip_indexes=True)
+    await init_beanie(client[name], document_models=list(VALID), skip_indexes=True)
     yield client[name]
     await client.drop_database(name)
     await client.close()

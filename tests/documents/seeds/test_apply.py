@@ -1,6 +1,5 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -18,14 +17,14 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from documents.catalog.declared import DeclaredModel
 from documents.database.connection import Connection
-from documents.models.product import Product
 from documents.seeds.apply import apply_seeds
 from documents.seeds.files import Seed, SeedError, load_seeds
 from documents.seeds.prepare import STATES, natural_key
 from documents.seeds.report import Outcome, SeedEvent, SeedReport
+from examples.shop.models.product import Product
+from tests.shop import SHOP, shop_models
 
 Database = AsyncDatabase[dict[str, Any]]
-SHOP = Path(__file__).parents[3] / "scripts" / "seeds"
 
 
 class Person(Document):
@@ -270,21 +269,19 @@ def test_natural_keys() -> None:
 
 
 async def test_the_shop(mongo_uri: str) -> None:
-    from documents.models.discovery import discover_models  # noqa: PLC0415  # rebinds the shop's models
-
     connection = Connection(mongo_uri, database=f"seeds_{ObjectId()}", max_pool_size=4)
-    classes = discover_models()
+    classes = shop_models()
     await init_beanie(connection.database, document_models=classes, skip_indexes=True)
     declared = {model.name: model for model in map(DeclaredModel, classes)}
     try:
-        report = await plant(connection.database, declared, load_seeds(SHOP))
+        report = await plant(connection.database, declared, load_seeds(SHOP.seeds))
         assert report.to_dict()["counts"] == {
             "customers": {"inserted": 12},
             "products": {"inserted": 40},
             "carts": {"inserted": 3},
             "orders": {"inserted": 30},
         }
-        assert (await plant(connection.database, declared, load_seeds(SHOP))).is_unchanged
+        assert (await plant(connection.database, declared, load_seeds(SHOP.seeds))).is_unchanged
         mug = await connection.database["products"].find_one({"sku": "MUG-BLUE"})
         assert mug
         assert mug["price"] == Decimal128("14.90")

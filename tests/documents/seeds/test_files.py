@@ -5,8 +5,7 @@ import pytest
 
 from documents.seeds.files import Seed, SeedError, load_seeds
 from documents.seeds.references import order_collections, resolve_references
-
-SHOP = Path(__file__).parents[3] / "scripts" / "seeds"
+from tests.shop import SHOP
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_the_shop_is_stocked() -> None:
-    seeds = load_seeds(SHOP)
+    seeds = load_seeds(SHOP.seeds)
     counts = {name: sum(seed.collection == name for seed in seeds) for name in order_collections(seeds)}
     assert counts == {"customers": 12, "products": 40, "carts": 3, "orders": 30}
     assert {seed.environments for seed in seeds} == {frozenset({"development"})}

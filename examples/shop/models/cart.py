@@ -6,7 +6,9 @@ from beanie import Document, PydanticObjectId
 from pydantic import Field
 from pymongo import IndexModel
 
-from documents.models.fields import Line, Moment, now
+from documents.models.fields import Moment, now
+
+from .lines import Line
 
 
 def _in_a_week() -> datetime:

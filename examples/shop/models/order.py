@@ -6,7 +6,9 @@ from beanie import Document, PydanticObjectId
 from pydantic import Field
 from pymongo import IndexModel
 
-from documents.models.fields import Line, Timestamps
+from documents.models.fields import Timestamps
+
+from .lines import Line
 
 
 class OrderStatus(StrEnum):
