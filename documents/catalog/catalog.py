@@ -13,16 +13,16 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from documents.catalog.declared import DeclaredModel
-from documents.catalog.fields import id_coercion
-from documents.catalog.ids import admit_id, id_type_of
-from documents.catalog.metadata import PLAIN, Kind, Metadata, list_metadata
+from documents.catalog.fields import id_coercion, read_time
+from documents.catalog.ids import admit_id, id_type_of, keep_id
+from documents.catalog.metadata import PLAIN, REFUSALS, Deed, Kind, Metadata, list_metadata
 from documents.contracts.contract import Contract
 from documents.contracts.store import ContractStore
 from documents.contracts.verdict import Admitted, Lesson, Rejected
 from documents.database.connection import Connection
 from documents.database.failures import translate
-from documents.errors import CollectionNotFoundError, InvalidDocumentError, StoreError
-from documents.types import COLLECTION_NAME, SYSTEM_PREFIX, Coerce, Document, IdType
+from documents.errors import CollectionNotFoundError, Fault, InvalidDocumentError, QueryRefusedError, StoreError
+from documents.types import COLLECTION_NAME, MISSING, SYSTEM_PREFIX, Coerce, Document, IdType, child
 
 RECORDS: Final = f"{SYSTEM_PREFIX}collections"
 FRESH_SECONDS: Final = 30.0
@@ -57,6 +57,16 @@ class CollectionEntry:
         """Its default collation; None where strings compare byte by byte."""
         return self.metadata.collation
 
+    def check_kind(self, deed: Deed) -> None:
+        """Refuse what MongoDB does not do with a collection of this kind.
+
+        Raises:
+            QueryRefusedError: It does not.
+        """
+        refusal = REFUSALS.get((self.kind, deed))
+        if refusal is not None:
+            raise QueryRefusedError(refusal)
+
     @property
     def is_judged(self) -> bool:
         """Whether a model or a contract has to agree with what is stored."""
@@ -68,29 +78,50 @@ class CollectionEntry:
             return self.model.coerce(path)
         if path == "_id" and self.id_type:
             return id_coercion(self.id_type)
+        if path == self.metadata.time_field:
+            return read_time
         return self.contract.coerce(path) if self.contract is not None else None
 
-    def admit(self, document: Document, *, before: Document | None = None) -> Admitted:
+    def admit(self, document: Document, *, before: Document | None = None, stored_id: object = MISSING) -> Admitted:
         """Return the document as it is to be stored; a flexible collection without a contract takes it as it is.
 
         Args:
             document: As Python values.
             before: The stored document that it takes the place of by a patch or an update.
+            stored_id: The `_id` of the stored document that it takes the place of, which need not be of the
+                collection's type: another program may have made it.
 
         Raises:
             InvalidDocumentError: With a fault for each thing that does not fit.
             InvalidIdError: Its `_id` is not of the collection's type.
         """
+        document = self._with_time(document)
+        if before is not None and stored_id is MISSING:
+            stored_id = before.get("_id", MISSING)
         if self.model is not None:
-            return Admitted(self._with_id(self.model.validate(document, before=before)))
+            return Admitted(self._with_id(self.model.validate(document, before=before), stored_id))
         if self.contract is None:
-            return Admitted(self._with_id(document))
-        verdict = self.contract.admit(self._with_id(document), before)
+            return Admitted(self._with_id(document, stored_id))
+        verdict = self.contract.admit(self._with_id(document, stored_id), before)
         if isinstance(verdict, Rejected):
             raise InvalidDocumentError("The document does not fit the collection's contract.", verdict.faults)
         return verdict
 
-    def _with_id(self, document: Document) -> Document:
+    def _with_time(self, document: Document) -> Document:
+        """Return a document of a time series with its time as a date, which MongoDB insists on."""
+        path = self.metadata.time_field
+        if path is None:
+            return document
+        try:
+            return document | {path: read_time(document.get(path))}
+        except ValueError as error:
+            fault = Fault(child("", path), "wrong-type", f"This is a time series, and here is its time: {error}.")
+            raise InvalidDocumentError("The document has no time.", [fault]) from None
+
+    def _with_id(self, document: Document, stored_id: object) -> Document:
+        kept = None if stored_id is MISSING else keep_id(document, stored_id)
+        if kept is not None:
+            return kept
         return admit_id(document, self.id_type) if self.id_type else document
 
 

@@ -156,7 +156,12 @@ def _decimal(value: object) -> object:
         raise ValueError("a decimal number of at most 34 digits is needed here") from None
 
 
-def _datetime(value: object) -> object:
+def read_time(value: object) -> object:
+    """Return a date, or a text that says one, as a date.
+
+    Raises:
+        ValueError: It is none.
+    """
     if isinstance(value, datetime):
         return value
     try:
@@ -193,12 +198,12 @@ _COERCIONS: Final[Mapping[type, Callable[[object], object]]] = cast(
         float: _number,
         Decimal: _decimal,
         ObjectId: _objectid,
-        datetime: _datetime,
-        date: _datetime,
+        datetime: read_time,
+        date: read_time,
         UUID: _uuid,
         str: _text,
         # Pydantic's own, which are subclasses of none of these.
-        **dict.fromkeys((AwareDatetime, NaiveDatetime, PastDatetime, FutureDatetime, PastDate, FutureDate), _datetime),
+        **dict.fromkeys((AwareDatetime, NaiveDatetime, PastDatetime, FutureDatetime, PastDate, FutureDate), read_time),
         **dict.fromkeys((EmailStr, AnyUrl), _text),
     },
 )

@@ -2,18 +2,23 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-import orjson
 from bson import Binary, Int64, ObjectId
+from bson.binary import UUID_SUBTYPE
+from bson.regex import Regex
 
-from documents.codec.extended import decode_extended
+from documents.catalog.addresses import id_key, ids_at, is_same_id
+from documents.codec.extended import parse_extended
 from documents.errors import Fault, InputError, InvalidIdError
 from documents.types import MISSING, Document, IdType
 
 HEX: Final = re.compile(r"[0-9a-fA-F]{24}")
 MAX_ID_BYTES: Final = 1024
+UUID_BYTES: Final = 16
 INT64: Final = range(-(2**63), 2**63)
 
 
@@ -28,12 +33,38 @@ def read_url_id(text: str, id_type: IdType) -> object:
     """
     try:
         is_wrapped = text.startswith("{") and id_type is not IdType.STRING
-        value = decode_extended(orjson.loads(text)) if is_wrapped else _FROM_TEXT[id_type](text)
+        value = parse_extended(text.encode()) if is_wrapped else _FROM_TEXT[id_type](text)
     except (ValueError, InputError):
         value = MISSING
     if value is MISSING or not _fits(value, id_type):
         raise InvalidIdError(f"This is no id of type {id_type}, which the ids of this collection are.")
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The last segment of a document's URL.
+
+    Args:
+        text: As it came.
+        first: The id that it means where all ids are of one type; MISSING where they are not, or it can mean none.
+    """
+
+    text: str
+    first: object
+
+    def others(self) -> list[object]:
+        """Return the other ids that it may mean, the likeliest first."""
+        own = id_key(self.first)
+        return [each for each in ids_at(self.text) if id_key(each) != own]
+
+
+def read_address(text: str, id_type: IdType | None) -> Address:
+    """Return what a URL segment may mean."""
+    if id_type is not None and id_type is not IdType.ANY:
+        with suppress(InvalidIdError):
+            return Address(text, read_url_id(text, id_type))
+    return Address(text, MISSING)
 
 
 def first_id_type(document: Document) -> IdType:
@@ -61,6 +92,14 @@ def id_type_of(value: object) -> IdType:
     return IdType.ANY
 
 
+def keep_id(document: Document, stored: object) -> Document | None:
+    """Return `document` with the `_id` that is stored; None if it names another one."""
+    given = document.get("_id", MISSING)
+    if given is not MISSING and not is_same_id(given, stored):
+        return None
+    return {"_id": stored, **{key: item for key, item in document.items() if key != "_id"}}
+
+
 def admit_id(document: Document, id_type: IdType) -> Document:
     """Return `document` with `_id` first and of the collection's type; where it has none, one is made.
 
@@ -85,6 +124,8 @@ def _refusal(detail: str) -> InvalidIdError:
 
 def _from_json(value: object, id_type: IdType) -> object:
     """Read an id that came as JSON: a string stands for an ObjectId or UUID where those are the ids."""
+    if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == UUID_BYTES:
+        return value.as_uuid()  # what a model makes of one
     if not isinstance(value, str) or id_type not in (IdType.OBJECTID, IdType.UUID):
         return value
     try:
@@ -99,7 +140,7 @@ def _fits(value: object, id_type: IdType) -> bool:
     if isinstance(value, str) and "\0" in value:
         return False
     if id_type is IdType.ANY:
-        return not isinstance(value, list | re.Pattern) and value is not MISSING
+        return not isinstance(value, list | re.Pattern | Regex) and value is not MISSING
     return id_type_of(value) is id_type
 
 
@@ -129,17 +170,8 @@ _TYPES: Final[Mapping[Any, IdType]] = {
     Int64: IdType.INT,
     UUID: IdType.UUID,
 }
-_GENERATED: Final[Mapping[IdType, Callable[[], object]]] = {IdType.OBJECTID: ObjectId, IdType.UUID: uuid4}
-
-
-def id_key(value: object) -> object:
-    """Return a hashable stand-in for an `_id` that is equal for equal ids, to match answers to askers."""
-    if isinstance(value, bool):
-        return (bool, value)
-    if isinstance(value, Binary):
-        return (Binary, value.subtype, bytes(value))
-    try:
-        hash(value)
-    except TypeError:
-        return repr(value)
-    return value
+_GENERATED: Final[Mapping[IdType, Callable[[], object]]] = {
+    IdType.OBJECTID: ObjectId,
+    IdType.UUID: uuid4,
+    IdType.ANY: ObjectId,
+}

@@ -21,6 +21,34 @@ class Kind(StrEnum):
     CLUSTERED = "clustered"
 
 
+class Deed(StrEnum):
+    """What MongoDB does with collections of some kinds and not with those of others."""
+
+    INSERT = "insert"
+    CHANGE_ONE = "change-one"
+    CHANGE_MANY = "change-many"
+    TRANSACTION = "transaction"
+    LOAD = "load"
+    CONTRACT = "contract"
+
+
+_IS_VIEW: Final = "This is a view: it can be read, and not written to."
+REFUSALS: Final[Mapping[tuple[Kind, Deed], str]] = {
+    **{(Kind.VIEW, deed): _IS_VIEW for deed in Deed},
+    (Kind.TIMESERIES, Deed.CHANGE_ONE): "This is a time series: MongoDB adds documents to it, and changes or deletes "
+    "them by a filter on its meta field only.",
+    (Kind.TIMESERIES, Deed.TRANSACTION): "This is a time series: MongoDB does not write to it in a transaction, so "
+    "not all or none.",
+    (Kind.TIMESERIES, Deed.LOAD): "This is a time series: MongoDB does not write to it in a transaction, so a load "
+    "could not see to it that each record is stored once. Send the documents to :bulk.",
+    (Kind.CAPPED, Deed.TRANSACTION): "This collection is capped: MongoDB does not write to it in a transaction, so "
+    "not all or none.",
+    (Kind.CAPPED, Deed.LOAD): "This collection is capped: MongoDB does not write to it in a transaction, so a load "
+    "could not see to it that each record is stored once. Send the documents to :bulk.",
+}
+"""Why MongoDB does not do something with a collection of a kind. What is not here, it does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """A collection as `listCollections` describes it.

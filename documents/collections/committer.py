@@ -7,11 +7,10 @@ grouped: the reply to an update or a delete counts all of a batch together, and 
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
-from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError
 
 from documents.collections.coalescer import Coalescer, Limits, Waiter, latest
-from documents.database.connection import Connection
+from documents.database.connection import Connection, as_bson
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import of_write_error
 from documents.errors import DatabaseUnavailableError
@@ -50,7 +49,7 @@ class Committer:
         target = self._connection.raw_collection(collection)
         with Running(latest(batch), writes=True):
             try:
-                await target.insert_many([RawBSONDocument(waiter.item) for waiter in batch], ordered=False)
+                await target.insert_many([as_bson(waiter.item) for waiter in batch], ordered=False)
             except BulkWriteError as error:
                 details = error.details or {}
                 failures: Sequence[dict[str, Any]] = details.get("writeErrors", [])

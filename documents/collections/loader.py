@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, TypeAlias, cast
 
-from documents.catalog.ids import id_key
+from documents.catalog.addresses import id_key
 from documents.codec.stored import StoredDocument, split_batch
 from documents.collections.coalescer import Coalescer, Limits, Waiter, latest
 from documents.collections.selectors import by_ids

@@ -11,7 +11,9 @@ from pymongo import ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
+from documents.catalog.addresses import id_key
 from documents.catalog.catalog import CollectionEntry
+from documents.catalog.metadata import Deed
 from documents.codec.stored import StoredDocument
 from documents.collections.operations import BulkMode, Change, Update
 from documents.collections.selectors import by_ids
@@ -19,6 +21,7 @@ from documents.collections.services import Services
 from documents.collections.transactions import revocably, transact
 from documents.collections.write import Admission, Target, Written, admit, apply_change, settle
 from documents.contracts.counts import Discarded
+from documents.database.connection import as_bson
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import translate
 from documents.errors import MaxAffectedError, OperationFailedError, StoreError
@@ -84,6 +87,7 @@ class UpdateManyPlan:
                     lambda session: collection.update_many(self.filter.to_mongo(), update, session=session),
                 )
                 return Affected(result.matched_count, result.modified_count)
+            self.entry.check_kind(Deed.TRANSACTION)
             affected, discarded = await transact(self.services, lambda session: self._run_inside(deadline, session))
             await self.services.catalog.contracts.discards.add(discarded)
             return affected
@@ -112,17 +116,18 @@ class UpdateManyPlan:
         update = parse_update(change.operators, self.entry.coerce)
         ids = [document.id for document in before]
         await target.collection.update_many(by_ids(ids), update, session=target.session)
-        found = {document.id: document async for document in _stored(target, ids)}
+        found = {id_key(document.id): document async for document in _stored(target, ids)}
         if not self.entry.is_judged:
-            return [Admission(found[document.id]) for document in before]
+            return [Admission(found[id_key(document.id)]) for document in before]
         return [
-            await settle(target, partial(admit, document=found[old.id].decode(), before=old.decode())) for old in before
+            await settle(target, partial(admit, document=found[id_key(old.id)].decode(), before=old.decode()))
+            for old in before
         ]
 
 
 async def _store_changed(target: Target, before: Sequence[StoredDocument], after: Sequence[StoredDocument]) -> int:
     changes: list[ReplaceOne[RawBSONDocument]] = [
-        ReplaceOne(by_ids([new.id]), RawBSONDocument(new.raw))
+        ReplaceOne(by_ids([new.id]), as_bson(new.raw))
         for old, new in zip(before, after, strict=True)
         if new.raw != old.raw
     ]
@@ -150,6 +155,7 @@ class DeleteManyPlan:
                     self.services, lambda session: collection.delete_many(self.filter.to_mongo(), session=session)
                 )
                 return Affected(result.deleted_count, result.deleted_count)
+            self.entry.check_kind(Deed.TRANSACTION)
             return await transact(self.services, lambda session: self._run_inside(deadline, session))
 
     async def _run_inside(self, deadline: Deadline, session: AsyncClientSession) -> Affected:

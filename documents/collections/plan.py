@@ -12,9 +12,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from documents.access.policy import Action, Policy
 from documents.catalog.catalog import CollectionEntry
-from documents.catalog.ids import first_id_type, read_url_id
+from documents.catalog.ids import first_id_type, read_address, read_url_id
+from documents.catalog.metadata import Deed, Kind
 from documents.codec.json_patch import check_json_patch
 from documents.collections import many, read, write
+from documents.collections.addressed import at_address
 from documents.collections.contracts import ContractPlanner
 from documents.collections.operations import (
     Aggregate,
@@ -45,7 +47,6 @@ from documents.errors import (
     Fault,
     FilterRequiredError,
     IndexRequiredError,
-    InvalidIdError,
     InvalidParameterError,
     PreconditionFailedError,
     StoreError,
@@ -106,7 +107,9 @@ class Planner:
         return None if entry is None else self._get(entry, operation, policy)
 
     def _get(self, entry: CollectionEntry, operation: Get, policy: Policy) -> read.GetPlan:
-        return read.GetPlan(self._services, entry.name, _existing_id(entry, operation.id), policy.name)
+        if entry.id_type is None and entry.kind is not Kind.VIEW:
+            raise DocumentNotFoundError
+        return read.GetPlan(self._services, entry, read_address(operation.id, entry.id_type), policy.name)
 
     async def find(self, operation: Find, policy: Policy) -> read.FindPlan:
         """Plan a page of a list."""
@@ -157,6 +160,7 @@ class Planner:
         """Plan an update by filter."""
         policy.require(Action.UPDATE)
         entry = await self._services.catalog.get(operation.collection)
+        entry.check_kind(Deed.CHANGE_MANY)
         selected = _select_some(entry, operation.selection)
         _check_change(entry, operation.change)
         return many.UpdateManyPlan(self._services, entry, selected, operation.change, operation.max_affected)
@@ -165,6 +169,7 @@ class Planner:
         """Plan a delete by filter."""
         policy.require(Action.DELETE)
         entry = await self._services.catalog.get(operation.collection)
+        entry.check_kind(Deed.CHANGE_MANY)
         selected = _select_some(entry, operation.selection)
         return many.DeleteManyPlan(self._services, entry, selected, operation.max_affected)
 
@@ -202,11 +207,14 @@ class Planner:
     async def _applied(self, operation: Write, policy: Policy, known: "_Known") -> many.Apply:
         policy.require(*_ACTIONS[type(operation)])
         planned = await self._entry_for(operation, known)
+        planned.check_kind(_DEEDS.get(type(operation), Deed.CHANGE_ONE))
         if isinstance(operation, Upsert):
             await self._require_key(planned, operation.on, known)
 
         async def apply(deadline: Deadline, session: AsyncClientSession | None) -> Written:
             entry = planned
+            if session is not None:
+                entry.check_kind(Deed.TRANSACTION)
             if entry.id_type is None:
                 entry = await self._fix_id_type(planned, operation, session)
             written = await _APPLY[type(operation)](Target(self._services, entry, deadline, session), operation)
@@ -254,16 +262,6 @@ class Planner:
             )
 
 
-def _existing_id(entry: CollectionEntry, text: str) -> object:
-    """Return the id that a URL names; one that cannot exist is not found, like any other that does not."""
-    if entry.id_type is None:
-        raise DocumentNotFoundError
-    try:
-        return read_url_id(text, entry.id_type)
-    except InvalidIdError:
-        raise DocumentNotFoundError from None
-
-
 def _select(entry: CollectionEntry, selection: Selection) -> Filter:
     literal = selection.literal
     parts = [parse_parameters(selection.parameters, entry.coerce, literal=literal)]
@@ -302,16 +300,24 @@ def _insert(target: Target, operation: Insert) -> Awaitable[Written]:
 
 
 def _replace(target: Target, operation: Replace) -> Awaitable[Written]:
-    document_id = read_url_id(operation.id, cast("IdType", target.entry.id_type))
-    return write.replace(target, document_id, operation.document, operation.precondition)
+    def replace_at(document_id: object) -> Awaitable[Written]:
+        return write.replace(target, document_id, operation.document, operation.precondition, must_exist=True)
+
+    async def create() -> Written:
+        document_id = read_url_id(operation.id, cast("IdType", target.entry.id_type))
+        return await write.replace(target, document_id, operation.document, operation.precondition)
+
+    return at_address(target, operation.id, replace_at, create)
 
 
 def _patch(target: Target, operation: Patch) -> Awaitable[Written]:
-    return write.patch(target, _existing_id(target.entry, operation.id), operation.change, operation.precondition)
+    return at_address(
+        target, operation.id, lambda found: write.patch(target, found, operation.change, operation.precondition)
+    )
 
 
 def _delete(target: Target, operation: Delete) -> Awaitable[Written]:
-    return write.delete(target, _existing_id(target.entry, operation.id), operation.precondition)
+    return at_address(target, operation.id, lambda found: write.delete(target, found, operation.precondition))
 
 
 def _upsert(target: Target, operation: Upsert) -> Awaitable[Written]:
@@ -325,6 +331,7 @@ _APPLY: Final[Mapping[type, Callable[[Target, Any], Awaitable[Written]]]] = {
     Delete: _delete,
     Upsert: _upsert,
 }
+_DEEDS: Final[Mapping[type, Deed]] = {Insert: Deed.INSERT}
 _ACTIONS: Final[Mapping[type, tuple[Action, ...]]] = {
     Insert: (Action.CREATE,),
     Replace: (Action.CREATE, Action.UPDATE),

@@ -9,7 +9,10 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.command_cursor import AsyncRawBatchCommandCursor
 from pymongo.asynchronous.cursor import AsyncRawBatchCursor
 
+from documents.catalog.catalog import CollectionEntry
+from documents.catalog.ids import Address
 from documents.codec.stored import StoredBatch, StoredDocument
+from documents.collections.addressed import find_at
 from documents.collections.operations import CountMode
 from documents.collections.services import Services
 from documents.collections.transactions import revocably
@@ -69,8 +72,8 @@ class GetPlan:
     """Read one document."""
 
     services: Services
-    collection: str
-    id: object
+    entry: CollectionEntry
+    address: Address
     policy: str
 
     async def run(self, deadline: Deadline) -> StoredDocument:
@@ -79,7 +82,7 @@ class GetPlan:
         Raises:
             DocumentNotFoundError: There is none with this id.
         """
-        found = await self.services.loader.load(self.collection, self.id, policy=self.policy, deadline=deadline)
+        found = await find_at(self.services, self.entry, self.address, policy=self.policy, deadline=deadline)
         if found is None:
             raise DocumentNotFoundError
         return found

@@ -6,6 +6,7 @@ from typing import Any, Final
 from bson.raw_bson import RawBSONDocument
 from pymongo.collation import Collation
 
+from documents.catalog.catalog import CollectionEntry
 from documents.codec.stored import StoredDocument
 from documents.types import Document
 
@@ -21,6 +22,11 @@ def by_id(document_id: object) -> Document:
 def by_ids(ids: Sequence[object]) -> Document:
     """Select documents by their ids."""
     return by_id(ids[0]) if len(ids) == 1 else {"_id": {"$in": ids}}
+
+
+def is_collated(entry: CollectionEntry, document_id: object) -> bool:
+    """Tell whether the collection's own rules say which ids are equal to this one."""
+    return entry.collation is not None and isinstance(document_id, str | dict)
 
 
 def as_read(before: StoredDocument) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.collation import Collation
 from pymongo.errors import DuplicateKeyError
 
+from documents.catalog.addresses import is_same_id, twins_of
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import admit_id
+from documents.catalog.metadata import Deed
 from documents.codec.encode import encode
 from documents.codec.json_patch import apply_json_patch
 from documents.codec.merge import merge_patch
@@ -31,11 +34,12 @@ from documents.collections.operations import (
     Precondition,
     Update,
 )
-from documents.collections.selectors import BINARY, as_read, by_id
+from documents.collections.selectors import BINARY, as_read, by_id, is_collated
 from documents.collections.services import Services
 from documents.collections.transactions import transact
 from documents.contracts.counts import Discarded
 from documents.contracts.verdict import Lesson
+from documents.database.connection import as_bson
 from documents.database.deadline import Deadline
 from documents.database.failures import unique_violation
 from documents.errors import (
@@ -48,12 +52,15 @@ from documents.errors import (
     WriteConflictError,
 )
 from documents.query.update import parse_update
-from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document
+from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document, IdType
 
 Outcome: TypeAlias = Literal["created", "replaced", "updated", "unchanged", "deleted"]
 
 ATTEMPTS: Final = 1000
 """How often a write starts over because others were faster; the deadline usually comes first."""
+
+MISSES: Final = 3
+"""How often an upsert does not find the document that stands in the way of its insert before it gives up."""
 
 WIDE_BYTES: Final = 6 * 1024 * 1024
 """From this size on a document does not fit into the predicate of its own write, and a transaction serves."""
@@ -122,6 +129,7 @@ class Target:
         """Return what `work` gives inside a transaction: the one that is open, or one of its own."""
         if self.session is not None:
             return await work(self)
+        self.entry.check_kind(Deed.TRANSACTION)
         return await transact(self.services, lambda session: work(with_changes(self, session=session)))
 
 
@@ -137,9 +145,11 @@ def to_stored(document: Document) -> StoredDocument:
     return StoredDocument(raw)
 
 
-def admit(entry: CollectionEntry, document: Document, *, before: Document | None = None) -> Admission:
+def admit(
+    entry: CollectionEntry, document: Document, *, before: Document | None = None, stored_id: object = MISSING
+) -> Admission:
     """Return a document as it may be stored in a collection: valid, its `_id` first and of the right type."""
-    admitted = entry.admit(document, before=before)
+    admitted = entry.admit(document, before=before, stored_id=stored_id)
     return Admission(to_stored(admitted.document), admitted.discarded, admitted.learned)
 
 
@@ -161,7 +171,21 @@ async def settle(target: Target, judge: Callable[[CollectionEntry], Admission]) 
 
 async def insert(target: Target, document: Document) -> Written:
     """Store a new document."""
-    return await _insert(target, await settle(target, lambda entry: admit(entry, document)))
+    admission = await settle(target, lambda entry: admit(entry, document))
+    if target.entry.id_type is IdType.ANY and "_id" in document:
+        await _refuse_twin(target, admission.new.id)
+    return await _insert(target, admission)
+
+
+async def _refuse_twin(target: Target, document_id: object) -> None:
+    """Refuse a new id that lists would show as they show another one: both would have the same address.
+
+    Raises:
+        UniqueViolationError: There is such a document.
+    """
+    for twin in twins_of(document_id):
+        if twin is not None and await target.read(twin) is not None:
+            raise UniqueViolationError(["_id"])
 
 
 async def _insert(target: Target, admission: Admission) -> Written:
@@ -169,7 +193,7 @@ async def _insert(target: Target, admission: Admission) -> Written:
     if target.session is None:
         await target.services.committer.insert(target.entry.name, new.raw, deadline=target.deadline)
     else:
-        await target.collection.insert_one(RawBSONDocument(new.raw), session=target.session)
+        await target.collection.insert_one(as_bson(new.raw), session=target.session)
     return _written("created", target, admission)
 
 
@@ -179,29 +203,52 @@ def _written(outcome: Outcome, target: Target, admission: Admission) -> Written:
 
 
 async def replace(
-    target: Target, document_id: object, document: Document, precondition: Precondition = UNCONDITIONAL
+    target: Target,
+    document_id: object,
+    document: Document,
+    precondition: Precondition = UNCONDITIONAL,
+    *,
+    must_exist: bool = False,
 ) -> Written:
-    """Store a document under an id, whether or not there is one already."""
+    """Store a document under an id, whether or not there is one already, unless there must be.
+
+    Raises:
+        DocumentNotFoundError: There is none, and must be; or the document names another one.
+    """
+    if must_exist and "_id" in document and not is_same_id(document["_id"], document_id):
+        raise DocumentNotFoundError
     _same_id(target.entry, document, document_id)
     named = _under_id(document, document_id)
+    stored_id = document_id if must_exist else MISSING
+
+    def judge(entry: CollectionEntry) -> Admission:
+        return admit(entry, named, stored_id=stored_id)
+
+    def changed(entry: CollectionEntry, before: StoredDocument | None) -> Admission:
+        if before is None and must_exist:
+            raise DocumentNotFoundError
+        return judge(entry)
+
     if precondition.is_empty:
-        return await _put(target, await settle(target, lambda entry: admit(entry, named)))
-    written = await _swap_until_done(target, document_id, precondition, lambda entry, _: admit(entry, named))
+        return await _put(target, await settle(target, judge), must_exist=must_exist)
+    written = await _swap_until_done(target, document_id, precondition, changed)
     return with_changes(written, outcome="replaced") if written.outcome == "updated" else written
 
 
-async def _put(target: Target, admission: Admission) -> Written:
+async def _put(target: Target, admission: Admission, *, must_exist: bool) -> Written:
     new = admission.new
     for _ in range(ATTEMPTS):
         try:
             result = await target.collection.replace_one(
-                by_id(new.id), RawBSONDocument(new.raw), upsert=True, session=target.session
+                by_id(new.id), as_bson(new.raw), upsert=not must_exist, session=target.session
             )
         except DuplicateKeyError as error:
             # Two upserts of one id can meet; the second attempt finds the first one's document.
             if target.session is not None or not _is_about_id(error.details):
                 raise
         else:
+            if must_exist and not result.matched_count:
+                raise DocumentNotFoundError
             return _written("replaced" if result.matched_count else "created", target, admission)
     raise WriteConflictError
 
@@ -220,7 +267,9 @@ async def delete(target: Target, document_id: object, precondition: Precondition
             raise DocumentNotFoundError
         if _is_wide(target, before):
             return await target.atomically(lambda inside: delete(inside, document_id, precondition))
-        result = await target.collection.delete_one(_selector(target, before), collation=BINARY, session=target.session)
+        result = await target.collection.delete_one(
+            _selector(target, before), collation=_collation(target), session=target.session
+        )
         if result.deleted_count:
             return Written("deleted", document_id)
     raise WriteConflictError
@@ -263,6 +312,7 @@ def apply_change(entry: CollectionEntry, before: StoredDocument, change: MergePa
 async def _update(target: Target, document_id: object, update: Document, precondition: Precondition) -> Written:
     """Let MongoDB apply update operators, in one step."""
     selector = by_id(document_id)
+    collation = None if is_collated(target.entry, document_id) else BINARY
     for _ in range(ATTEMPTS):
         before = None
         if not precondition.is_empty:
@@ -272,7 +322,7 @@ async def _update(target: Target, document_id: object, update: Document, precond
                 return await target.atomically(lambda inside: _update(inside, document_id, update, precondition))
             selector = selector if before is None else _selector(target, before)
         found = await target.collection.find_one_and_update(
-            selector, update, return_document=ReturnDocument.AFTER, session=target.session, collation=BINARY
+            selector, update, return_document=ReturnDocument.AFTER, session=target.session, collation=collation
         )
         if found is not None:
             return Written("updated", document_id, StoredDocument(bytes(found.raw)))
@@ -298,21 +348,24 @@ async def _update_validated(
     admission = await settle(target, lambda entry: admit(entry, after.decode(), before=before.decode()))
     valid = admission.new
     if valid.raw != after.raw:
-        await target.collection.replace_one(by_id(document_id), RawBSONDocument(valid.raw), session=target.session)
+        await target.collection.replace_one(by_id(document_id), as_bson(valid.raw), session=target.session)
     return _written("unchanged" if valid.raw == before.raw else "updated", target, admission)
 
 
 async def upsert(target: Target, document: Document, on: Sequence[str], *, merge: bool) -> Written:
     """Store a document in the place of the one with the same key, or as a new one."""
     selector = key_of(target.entry, document, on)
+    misses = 0
     for _ in range(ATTEMPTS):
         before = await target.read_one(selector)
         if before is None:
             try:
                 return await insert(target, document)
             except UniqueViolationError as error:
-                # Somebody stored that key in between: the next round finds it.
-                if not set(error.fields) <= set(on) or target.session is not None:
+                # Somebody stored that key in between: the next round finds it. If not, then it is another key, which
+                # the collation of the index takes for the same.
+                misses += 1
+                if not set(error.fields) <= set(on) or target.session is not None or misses >= MISSES:
                     raise
                 continue
         admission = await settle(target, partial(upserted, before=before, document=document, merge=merge))
@@ -399,9 +452,14 @@ def _changed(
 async def _swap(target: Target, before: StoredDocument, after: StoredDocument) -> bool:
     """Put `after` in the place of `before`; False when the stored document is no longer `before`."""
     result = await target.collection.replace_one(
-        _selector(target, before), RawBSONDocument(after.raw), collation=BINARY, session=target.session
+        _selector(target, before), as_bson(after.raw), collation=_collation(target), session=target.session
     )
     return result.matched_count == 1
+
+
+def _collation(target: Target) -> Collation | None:
+    """Compare byte by byte what has to be as it was read; inside a transaction only ids are compared, by the index."""
+    return BINARY if target.session is None else None
 
 
 def _selector(target: Target, before: StoredDocument) -> Document:
@@ -410,7 +468,12 @@ def _selector(target: Target, before: StoredDocument) -> Document:
 
 
 def _is_wide(target: Target, before: StoredDocument) -> bool:
-    return target.session is None and len(before.raw) > WIDE_BYTES
+    """Tell whether a predicate cannot name the document as it was read, so that a transaction has to serve.
+
+    It may be too large; or its id be one that only the collection's collation finds by the index, while the rest has
+    to be compared byte by byte.
+    """
+    return target.session is None and (len(before.raw) > WIDE_BYTES or is_collated(target.entry, before.id))
 
 
 def _check(precondition: Precondition, before: StoredDocument | None) -> None:
@@ -428,7 +491,9 @@ def _under_id(document: Document, document_id: object) -> Document:
 
 def _same_id(entry: CollectionEntry, document: Document, document_id: object) -> None:
     """Refuse a document that names another `_id` than the one it is about."""
-    if "_id" in document and entry.id_type and admit_id(document, entry.id_type)["_id"] != document_id:
+    if "_id" not in document or is_same_id(document["_id"], document_id):
+        return
+    if entry.id_type and admit_id(document, entry.id_type)["_id"] != document_id:
         detail = "The _id of a document never changes."
         raise InvalidDocumentError(detail, [Fault("/_id", "immutable", detail)])
 

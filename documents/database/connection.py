@@ -24,6 +24,11 @@ DURABLE: Final = WriteConcern(w="majority", j=True)
 RAW_OPTIONS: Final[CodecOptions[RawBSONDocument]] = CODEC_OPTIONS.with_options(document_class=RawBSONDocument)
 
 
+def as_bson(raw: bytes) -> RawBSONDocument:
+    """Return a document for the driver to send as it is, also with dates that Python cannot hold."""
+    return RawBSONDocument(raw, RAW_OPTIONS)
+
+
 END_WORK_SECONDS: Final = 1.0
 KEPT_COLLECTIONS: Final = 256
 

@@ -50,7 +50,10 @@ def _memory() -> StoreError:
 BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
     27: lambda: IndexRequiredError("This needs a text index, or a geospatial one, and there is none."),
     112: WriteConflictError,
+    20: lambda: QueryRefusedError("MongoDB does not do that with a collection of this kind."),
+    72: lambda: QueryRefusedError("MongoDB does not do that with a collection of this kind, or with these options."),
     VIEW_CODE: lambda: QueryRefusedError("This is a view: it can be read, and not written to."),
+    263: lambda: QueryRefusedError("MongoDB does not do that in a transaction with a collection of this kind."),
     121: lambda: InvalidDocumentError("The document does not pass the collection's validator in MongoDB."),
     291: lambda: IndexRequiredError("The query needs an index that is not there."),
     292: _memory,  # QueryExceededMemoryLimitNoDiskUseAllowed

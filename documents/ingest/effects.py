@@ -16,14 +16,15 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
+from documents.catalog.addresses import id_key
 from documents.catalog.catalog import CollectionEntry
-from documents.catalog.ids import id_key
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
 from documents.collections.operations import MergePatch
 from documents.collections.selectors import BINARY, by_id
 from documents.collections.write import Admission, admit, apply_change, key_of, upserted, value_at
 from documents.contracts.verdict import Lesson
+from documents.database.connection import as_bson
 from documents.database.failures import of_write_error
 from documents.errors import Fault, InputError, StoreError, UnavailableError, WriteConflictError
 from documents.ingest.batches import Counts, digest_of
@@ -68,7 +69,7 @@ async def insert_all(
     """
     if items:
         with refusing([item.record for item in items]):
-            await collection.insert_many([RawBSONDocument(item.raw) for item in items], session=session)
+            await collection.insert_many([as_bson(item.raw) for item in items], session=session)
     return Effects(Counts(inserted=len(items)), {item.id: digest_of(item.raw) for item in items})
 
 
@@ -196,11 +197,11 @@ class KeyedBatch:
         """Add the write that leads from one state of a document to another one."""
         if before is None:
             if after is not None:
-                self._writes.append((InsertOne(RawBSONDocument(after.raw)), record))
+                self._writes.append((InsertOne(as_bson(after.raw)), record))
         elif after is None:
             self._writes.append((DeleteOne(by_id(before.id)), record))
         elif before.raw != after.raw:
-            self._writes.append((ReplaceOne(by_id(after.id), RawBSONDocument(after.raw)), record))
+            self._writes.append((ReplaceOne(by_id(after.id), as_bson(after.raw)), record))
 
     def _tokens(self, stored: StoredDocument) -> list[Hashable]:
         """Return the keys under which a document is found: an array has each of its elements."""

@@ -11,11 +11,11 @@ from pymongo import IndexModel
 
 from documents.access.policy import Action, Policy
 from documents.catalog.ids import read_url_id
+from documents.catalog.metadata import Deed
 from documents.codec.formats import make_reader
 from documents.codec.records import Format
 from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
-from documents.database.failures import VIEW_CODE, of_code
 from documents.errors import (
     Fault,
     FilterRequiredError,
@@ -264,9 +264,8 @@ class Ingestion:
         """
         policy.require(*_ACTIONS[operation.mode])
         _check(operation)
-        if await self._is_view(operation.collection):
-            raise of_code(VIEW_CODE)
         entry = await self._services.catalog.get_or_new(operation.collection)
+        entry.check_kind(Deed.LOAD)
         needs_index = operation.mode is not Mode.INSERT and not await self._has_index(operation)
         if needs_index and (entry.model is not None or await self._has_documents(operation.collection)):
             raise IndexRequiredError(
@@ -476,10 +475,6 @@ class Ingestion:
             return True
         keys = await self._services.catalog.unique_keys(load.collection)
         return any(key <= set(load.on) for key in keys)
-
-    async def _is_view(self, name: str) -> bool:
-        cursor = await self._connection.database.list_collections(filter={"name": name, "type": "view"})
-        return bool(await cursor.to_list())
 
     async def _has_documents(self, collection: str) -> bool:
         return await self._connection.collection(collection).find_one({}, {"_id": 1}) is not None

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from documents.catalog.ids import id_key
+from documents.catalog.addresses import id_key
 from documents.codec.stored import StoredDocument
 from documents.collections.selectors import by_ids
 from documents.collections.services import Services

@@ -77,8 +77,12 @@ class MockDatabase:
     def get_collection(self, name: str, codec_options: object = CODEC_OPTIONS) -> "MockCollection":
         return MockCollection(self._database[name], raw=codec_options is RAW_OPTIONS)
 
-    async def list_collections(self, filter: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:  # noqa: A002  # as PyMongo names it
+    async def list_collection_names(self, **_: object) -> list[str]:
         names: list[str] = await self._database.list_collection_names()
+        return names
+
+    async def list_collections(self, filter: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:  # noqa: A002  # as PyMongo names it
+        names = await self.list_collection_names()
 
         async def each() -> AsyncIterator[dict[str, Any]]:
             for name in names:
