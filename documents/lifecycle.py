@@ -2,16 +2,14 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from beanie import Document as BeanieDocument
 from beanie import init_beanie  # pyright: ignore[reportUnknownVariableType]  # its database is generic, untold
-from pymongo.errors import DuplicateKeyError
 
 from documents.access.policy import FULL, READ_ONLY, Policy
 from documents.catalog.catalog import Catalog
@@ -23,6 +21,7 @@ from documents.collections.plan import Planner
 from documents.collections.services import Services
 from documents.collections.shapes import ShapeLog
 from documents.database.connection import Connection
+from documents.database.cursor_secret import CursorSecret
 from documents.database.deadline import Deadline, Running
 from documents.database.embedded import acquire
 from documents.errors import StoreError
@@ -38,9 +37,8 @@ from documents.models.declarations import collection_name
 from documents.project.models import load_models
 from documents.project.project import find_project
 from documents.settings import AtStart, Settings
-from documents.types import SYSTEM_PREFIX, Document
+from documents.types import SYSTEM_PREFIX
 
-SECRETS: Final = f"{SYSTEM_PREFIX}secrets"
 START_SECONDS: Final = 30.0
 MIGRATE: Final = "To look closer: sheaf migrate check. To do it: sheaf migrate upgrade."
 _log = logging.getLogger("sheaf")
@@ -130,7 +128,7 @@ async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[str]:
     if settings.mongodb_uri is not None:
         yield settings.mongodb_uri.get_secret_value()
         return
-    lease = await asyncio.to_thread(acquire, settings.data_dir, announce=announce)
+    lease = await asyncio.to_thread(acquire, settings.data_dir, announce=announce, mongod=settings.mongod)
     try:
         yield lease.uri
     finally:
@@ -147,14 +145,13 @@ async def _open_store(uri: str, settings: Settings, *, prepares: bool, counts_qu
             models = load_models(find_project(settings))
             # Beanie would send every index at every start and lose some of them; documents.indexes plans them.
             await init_beanie(connection.database, document_models=models, skip_indexes=True)
-            secret = await _cursor_secret(connection)
         if prepares:
             await _create_indexes(connection, models)
         if counts_queries:
             shapes.start(connection)
         catalog = Catalog(connection, map(DeclaredModel, models))
         indexes = IndexPlanner(connection, catalog)
-        services = Services(connection, catalog, loader, finder, committer, secret, shapes)
+        services = Services(connection, catalog, loader, finder, committer, CursorSecret(connection), shapes)
         policy = READ_ONLY if settings.read_only else FULL
         try:
             yield Store(settings, connection, catalog, Planner(services), indexes, Ingestion(services), policy)
@@ -201,14 +198,3 @@ async def _create_indexes(connection: Connection, models: Sequence[type[BeanieDo
                     _log.warning("Index %s is not as declared: %s", ", ".join(event.names), event.detail)
         except StoreError as error:
             _log.warning("Indexes of %s are not as declared: %s", collection.name, error.detail)
-
-
-async def _cursor_secret(connection: Connection) -> bytes:
-    """Return the secret that all processes of this deployment sign cursors with; the first one makes it."""
-    collection = connection.collection(SECRETS)
-    made: Document = {"_id": "cursor", "value": secrets.token_bytes(32)}
-    with suppress(DuplicateKeyError):  # another process made it at this moment
-        await collection.update_one({"_id": "cursor"}, {"$setOnInsert": made}, upsert=True)
-    found = await collection.find_one({"_id": "cursor"})
-    value: bytes = (found or made)["value"]
-    return value

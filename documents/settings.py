@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         None,
         description="External MongoDB 6.0 or later, a replica set or sharded cluster; turns the embedded one off.",
     )
+    mongod: Path | None = Field(
+        None, description="Program to start as the embedded MongoDB, 6.0 or later; else the installed one."
+    )
     project: Path | None = Field(
         None,
         description="Folder of the project: models, seeds, migrations. Else the current one, if it has a `sheaf.toml`.",

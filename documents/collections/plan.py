@@ -126,7 +126,7 @@ class Planner:
             sort=sort,
             projection=parse_fields(operation.fields, pointer=f"{operation.place}fields"),
             limit=_limit(operation.limit, place=operation.place),
-            cursor=open_cursor(operation.cursor, secret=self._services.cursor_secret, scope=scope)
+            cursor=open_cursor(operation.cursor, secret=await self._services.cursor_secret.read(), scope=scope)
             if operation.cursor is not None
             else None,
             scope=scope,

@@ -152,7 +152,9 @@ class FindPlan:
         finally:
             sort = () if self.by_score else self.sort.keys
             self.services.shapes.note(self.collection, self.filter, sort, seconds=time.perf_counter() - began)
-        return self._page(batch, await self.count.run(deadline) if self.count else None)
+        counted = await self.count.run(deadline) if self.count else None
+        with Running(deadline, writes=False):
+            return await self._page(batch, counted)
 
     @property
     def _backwards(self) -> bool:
@@ -213,21 +215,21 @@ class FindPlan:
             *([{"$project": projection}] if projection else []),
         ]
 
-    def _page(self, batch: StoredBatch, counted: Counted | None) -> Page:
+    async def _page(self, batch: StoredBatch, counted: Counted | None) -> Page:
         page, more, began = batch.documents, batch.has_more, self.cursor is not None
         return Page(
             batch=batch,
-            next=self._seal(page[-1:], backwards=False) if (began if self._backwards else more) else None,
-            prev=self._seal(page[:1], backwards=True) if (more if self._backwards else began) else None,
+            next=await self._seal(page[-1:], backwards=False) if (began if self._backwards else more) else None,
+            prev=await self._seal(page[:1], backwards=True) if (more if self._backwards else began) else None,
             projection=self.projection if self.projection.is_widened_by(self.sort) else WHOLE,
             counted=counted,
         )
 
-    def _seal(self, edge: Sequence[Document], *, backwards: bool) -> str | None:
+    async def _seal(self, edge: Sequence[Document], *, backwards: bool) -> str | None:
         if not edge:
             return None
         values = sort_values(edge[0], self._order)
-        return seal(Cursor(tuple(values), backwards), secret=self.services.cursor_secret, scope=self.scope)
+        return seal(Cursor(tuple(values), backwards), secret=await self.services.cursor_secret.read(), scope=self.scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from documents.collections.finder import Finder
 from documents.collections.loader import Loader
 from documents.collections.shapes import ShapeLog
 from documents.database.connection import Connection
+from documents.database.cursor_secret import CursorSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +30,5 @@ class Services:
     loader: Loader
     finder: Finder
     committer: Committer
-    cursor_secret: bytes
+    cursor_secret: CursorSecret
     shapes: ShapeLog = field(default_factory=ShapeLog)

@@ -101,6 +101,7 @@ def acquire(
     announce: Announce = _say_nothing,
     cache_gb: float = CACHE_GB,
     parameters: Mapping[str, str | int | bool] | None = None,
+    mongod: Path | None = None,
 ) -> EmbeddedMongo:
     """Join the mongod of `data_dir`, or start it, and return a lease on it once it takes writes.
 
@@ -109,11 +110,12 @@ def acquire(
         announce: Told in a sentence what takes time.
         cache_gb: Memory for the data cache when this call starts mongod, 0.25 or more.
         parameters: Further mongod parameters (`setParameter`) when this call starts it.
+        mongod: The program to start; None for the installed wheel's.
 
     Raises:
         EmbeddedMongoError: It cannot be had; the message says what to do.
     """
-    program = find_mongod()
+    program = find_mongod(mongod)
     folder = DataFolder(data_dir)
     try:
         folder.create()

@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import platform
+import re
+import resource
 import secrets
 import signal
 import socket
@@ -10,7 +12,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from documents.database.data_folder import DataFolder
@@ -35,6 +38,12 @@ OTHERWISE = "Remove the cause, choose another folder with SHEAF_DATA_DIR, or set
 PORTS = range(20_000, 32_768)
 PORT_ATTEMPTS = 20
 
+VERSION = re.compile(r"db version v(?P<version>(?P<major>\d+)\S*)")
+VERSION_SECONDS = 10.0
+OLDEST = 6
+OPEN_FILES = 64_000
+"""As MongoDB's manual recommends: a collection and each of its indexes is a file."""
+
 
 class EmbeddedMongoError(Exception):
     """The embedded MongoDB cannot be had. The message says why, and what to do."""
@@ -44,12 +53,14 @@ class PortTakenError(Exception):
     """Someone else listens on the port."""
 
 
-def find_mongod() -> Path:
-    """Return the program of the installed wheel, made runnable. Imports nothing of the wheel.
+def find_mongod(own: Path | None = None) -> Path:
+    """Return the user's own program, or that of the installed wheel, made runnable. Imports nothing of the wheel.
 
     Raises:
-        EmbeddedMongoError: There is none for this platform, or it may not be run.
+        EmbeddedMongoError: There is none for this platform, or it may not be run, or it is too old.
     """
+    if own is not None:
+        return _check_own(own)
     spec = importlib.util.find_spec(WHEEL) if sys.platform != "win32" else None
     for folder in (spec and spec.submodule_search_locations) or ():
         program = Path(folder, "db", "bin", "mongod")
@@ -57,9 +68,26 @@ def find_mongod() -> Path:
             return _make_runnable(program)
     raise EmbeddedMongoError(
         f"The embedded MongoDB is not installed, or there is none for {platform.system()} on {platform.machine()}. "
-        "Set SHEAF_MONGODB_URI to a MongoDB 6.0 or later, such as the one that `docker compose up mongo` runs. "
+        "Set SHEAF_MONGODB_URI to a MongoDB 6.0 or later, such as the one that `docker compose up mongo` runs, or "
+        "SHEAF_MONGOD to a mongod program. "
         "On Linux x86-64 and macOS arm64, `pip install 'sheaf[embedded]'` installs it."
     )
+
+
+def _check_own(program: Path) -> Path:
+    try:
+        said = subprocess.run(  # noqa: S603  # the user's own program
+            [program, "--version"], capture_output=True, text=True, check=True, timeout=VERSION_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EmbeddedMongoError(f"SHEAF_MONGOD names {program}, which cannot be run: {error}.") from error
+    found = VERSION.search(said.stdout)
+    if found is None or int(found["major"]) < OLDEST:
+        version = found["version"] if found else "no version that could be read"
+        raise EmbeddedMongoError(
+            f"SHEAF_MONGOD names {program}, which is {version}. MongoDB {OLDEST}.0 or later is needed."
+        )
+    return program.absolute()
 
 
 def _make_runnable(program: Path) -> Path:
@@ -102,7 +130,7 @@ def launch(program: Path, folder: DataFolder, *, port: int, cache_gb: float, par
         EmbeddedMongoError: It ended instead. The message quotes its log.
     """
     start = folder.turn_log()
-    with tempfile.TemporaryFile() as output, bequeathed(folder.running_lock) as lock:
+    with tempfile.TemporaryFile() as output, bequeathed(folder.running_lock) as lock, _many_open_files():
         launcher = subprocess.Popen(  # noqa: S603  # the program is the wheel's, the arguments are ours
             [program, *_arguments(folder, port=port, cache_gb=cache_gb, parameters=parameters)],
             stdin=subprocess.DEVNULL,
@@ -127,12 +155,28 @@ def launch(program: Path, folder: DataFolder, *, port: int, cache_gb: float, par
         raise EmbeddedMongoError(_explain(code, folder.read_complaints(start) or said.splitlines(), folder))
 
 
+@contextmanager
+def _many_open_files() -> Generator[None]:
+    """Raise this process's limit of open files, which a child inherits, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def _arguments(folder: DataFolder, *, port: int, cache_gb: float, parameters: Mapping[str, object]) -> list[str]:
     options = {
         "--dbpath": folder.db,
         "--logpath": folder.log,
         "--keyFile": folder.keyfile,  # turns authentication on
         "--bind_ip": LOOPBACK,
+        "--networkMessageCompressors": "disabled",  # zlib's leaks memory before 6.0.27, CVE-2025-14847
         "--port": port,
         "--replSet": REPLICA_SET,
         "--oplogSize": OPLOG_MB,  # its default is a share of the disk

@@ -136,7 +136,7 @@ def _with_port(settings: Settings) -> Settings:
 def _lease(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]":
     if settings.mongodb_uri is not None:
         return nullcontext()
-    return acquire(settings.data_dir, announce=announce)
+    return acquire(settings.data_dir, announce=announce, mongod=settings.mongod)
 
 
 async def _prepare(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 import select
 import shutil
 import signal
@@ -523,3 +524,36 @@ def test_a_running_mongod_without_its_connection_file(data_dir: Path) -> None:
 def _receive(pipe: Connection) -> Any:
     assert pipe.poll(PATIENCE_SECONDS), "the other process says nothing"
     return pipe.recv()
+
+
+def test_a_mongod_of_ones_own(tmp_path: Path) -> None:
+    own = tmp_path / "mongod-of-mine"
+    own.symlink_to(mongod.find_mongod())
+    with acquire(tmp_path / "data", mongod=own) as lease, MongoClient[dict[str, Any]](lease.admin_uri) as client:
+        assert Path(client.admin.command("getCmdLineOpts")["argv"][0]) == own
+        assert "compression" not in client.admin.command("hello", compression=["zlib", "snappy", "zstd"])
+        limits = Path("/proc", str(lease.pid), "limits").read_text()
+        assert limit_of(limits) >= min(64_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+
+
+def limit_of(limits: str) -> int:
+    [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    return int(line.split()[3])
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("db version v5.0.31", "which is 5.0.31. MongoDB 6.0 or later is needed"),
+        ("a shell", "no version that could be read"),
+        (None, "cannot be run"),
+    ],
+)
+def test_a_mongod_that_will_not_do(tmp_path: Path, said: str | None, says: str) -> None:
+    own = tmp_path / "mongod"
+    if said is not None:
+        own.write_text(f"#!/bin/sh\necho {said}\n")
+        own.chmod(0o755)
+    with pytest.raises(EmbeddedMongoError, match=says):
+        acquire(tmp_path / "data", mongod=own)
+    assert not (tmp_path / "data").exists()
