@@ -11,6 +11,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "SHEAF_"
+FILE_SUFFIX = "_FILE"
+"""Behind the name of a setting: the variable that names a file with its value."""
 
 
 class Environment(StrEnum):
@@ -122,12 +124,15 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Return the settings of the environment and `.env`; `overrides` that are not None win.
 
+    `SHEAF_MONGODB_URI_FILE` names a file that holds the value of `SHEAF_MONGODB_URI`, and so for every setting.
+
     Raises:
         SettingsError: A `SHEAF_*` variable does not exist, or a value is not allowed.
     """
     _refuse_unknown(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]  # Pydantic checks them
+        return Settings(**{**_read_files(os.environ), **given})  # pyright: ignore[reportArgumentType]  # Pydantic checks them
     except ValidationError as error:
         raise SettingsError(
             "\n".join(
@@ -137,9 +142,32 @@ def load_settings(**overrides: object) -> Settings:
         ) from None
 
 
+def _read_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings whose values lie in files, as secrets do where containers run."""
+    values: dict[str, str] = {}
+    for name in Settings.model_fields:
+        variable = f"{PREFIX}{name}".upper()
+        path = environ.get(f"{variable}{FILE_SUFFIX}")
+        if path and environ.get(variable):
+            raise SettingsError(f"{variable} and {variable}{FILE_SUFFIX} are both set. Set one of them.")
+        if path:
+            values[name] = _read_file(f"{variable}{FILE_SUFFIX}", path)
+    return values
+
+
+def _read_file(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"{variable}: {path} cannot be read: {reason}.") from None
+
+
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
-    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(
+        name for name in environ if name.startswith(PREFIX) and not {name, name.removesuffix(FILE_SUFFIX)} & known
+    )
     if unknown:
         raise SettingsError(f"No such setting: {', '.join(unknown)}. There are {', '.join(sorted(known))}.")
 

@@ -7,7 +7,7 @@ COMPILE: Final = (
     "uv pip compile --quiet --universal --upgrade --generate-hashes "
     "--no-emit-index-url --no-emit-find-links --python-version 3.11"
 )
-LOCKS: Final = {"run": ["embedded"], "dev": ["embedded", "granian", "dev"], "bench": ["bench"]}
+LOCKS: Final = {"image": [], "run": ["embedded"], "dev": ["embedded", "granian", "dev"], "bench": ["bench"]}
 
 
 def main() -> None:

@@ -44,7 +44,14 @@ def test_publishes_on_loopback_only(compose: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_installs_what_is_locked(compose: dict[str, Any], repository: Path) -> None:
-    command = compose["services"]["api"]["command"][-1]
-    assert "--require-hashes -r requirements/run.lock" in command
-    assert (repository / "requirements" / "run.lock").is_file()
+def test_the_api_is_built_here_and_may_write_nowhere(compose: dict[str, Any]) -> None:
+    api = compose["services"]["api"]
+    assert api["build"] == "."
+    assert api["read_only"]
+    assert "sheaf:${SHEAF_MONGO_PASSWORD" in api["environment"]["SHEAF_MONGODB_URI"]
+
+
+def test_the_api_does_not_sign_in_as_root(compose: dict[str, Any]) -> None:
+    api, user = compose["services"]["api"], compose["services"]["user"]
+    assert "ROOT" not in str(api)
+    assert '["readWrite", "dbAdmin"]' in user["command"][-1]
