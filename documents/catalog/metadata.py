@@ -30,6 +30,7 @@ class Deed(StrEnum):
     TRANSACTION = "transaction"
     LOAD = "load"
     CONTRACT = "contract"
+    MIRROR = "mirror"
 
 
 _IS_VIEW: Final = "This is a view: it can be read, and not written to."
@@ -45,6 +46,8 @@ REFUSALS: Final[Mapping[tuple[Kind, Deed], str]] = {
     "not all or none.",
     (Kind.CAPPED, Deed.LOAD): "This collection is capped: MongoDB does not write to it in a transaction, so a load "
     "could not see to it that each record is stored once. Send the documents to :bulk.",
+    (Kind.TIMESERIES, Deed.MIRROR): "This is a time series: MongoDB has no validators for it, so a contract has no "
+    "mirror there.",
 }
 """Why MongoDB does not do something with a collection of a kind. What is not here, it does."""
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from documents.access.policy import Action, Policy
+from documents.catalog.catalog import CollectionEntry
+from documents.catalog.metadata import Deed
 from documents.collections.operations import UNCONDITIONAL, Precondition
 from documents.collections.services import Services
 from documents.contracts.contract import Contract, parse_contract
@@ -74,10 +76,13 @@ class ContractPlanner:
         Raises:
             InvalidContractError: It cannot be meant.
             ContractConflictError: A model declares the collection.
+            QueryRefusedError: It is of a kind that has no contract.
         """
         policy.require(Action.CONFIGURE)
-        await self._refuse_declared(operation.collection)
+        entry = await self._refuse_declared(operation.collection)
         contract = await asyncio.to_thread(parse_contract, operation.contract)
+        if entry is not None:
+            entry.check_kind(Deed.MIRROR if contract.mirror else Deed.CONTRACT)
         return WriteContractPlan(
             self._services.catalog.contracts, operation.collection, contract, operation.precondition, policy.name
         )
@@ -90,10 +95,11 @@ class ContractPlanner:
             self._services.catalog.contracts, operation.collection, None, operation.precondition, policy.name
         )
 
-    async def _refuse_declared(self, name: str) -> None:
+    async def _refuse_declared(self, name: str) -> CollectionEntry | None:
         entry = await self._services.catalog.get_bare_or_none(name)
         if entry is not None and entry.model is not None:
             raise ContractConflictError("A model declares this collection, and so decides what its documents are like.")
+        return entry
 
 
 @dataclass(frozen=True, slots=True)

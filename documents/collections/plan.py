@@ -180,6 +180,7 @@ class Planner:
     async def bulk(self, operation: Bulk, policy: Policy) -> many.BulkPlan:
         """Plan several writes with an outcome each. One that cannot be planned is an outcome, too."""
         known = _Known()
+        (await self._entry(operation.collection, known)).check_kind(Deed.INSERT)  # what takes none takes nothing
         items: list[many.Apply | StoreError] = []
         for number, item in enumerate(operation.writes):
             if number % many.CHUNK == 0:
@@ -206,7 +207,7 @@ class Planner:
 
     async def _applied(self, operation: Write, policy: Policy, known: "_Known") -> many.Apply:
         policy.require(*_ACTIONS[type(operation)])
-        planned = await self._entry_for(operation, known)
+        planned = await self._entry(operation.collection, known)
         planned.check_kind(_DEEDS.get(type(operation), Deed.CHANGE_ONE))
         if isinstance(operation, Upsert):
             await self._require_key(planned, operation.on, known)
@@ -224,8 +225,7 @@ class Planner:
 
         return apply
 
-    async def _entry_for(self, operation: Write, known: "_Known") -> CollectionEntry:
-        name = operation.collection
+    async def _entry(self, name: str, known: "_Known") -> CollectionEntry:
         if name not in known.entries:
             known.entries[name] = await self._services.catalog.get_or_new(name)
         return known.entries[name]
