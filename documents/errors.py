@@ -369,7 +369,7 @@ class FieldForbiddenError(StoreError):
 
 
 class QueryRefusedError(StoreError):
-    """MongoDB cannot answer within its limits of time and memory, or finds the query contradictory."""
+    """MongoDB cannot answer within its limits, or does not do that with a collection of this kind."""
 
     code = "query-refused"
 
