@@ -20,6 +20,7 @@ from api.lane import FastLane
 from api.problems import BadRequestError, MethodNotAllowedError, NotFoundError, respond
 from api.route import unexpected
 from api.routes import document_routes
+from api.sites import Sites
 from documents.errors import StoreError
 from documents.ingest.runner import running_jobs
 from documents.lifecycle import open_store
@@ -63,7 +64,7 @@ class Application(FastAPI):
         for middleware, arguments, keywords in reversed(added):
             app = middleware(app, *arguments, **keywords)
         return Gate(
-            app,
+            Sites(app, allowed=self._settings.cors_origins),
             host=self._settings.host,
             max_concurrency=self._settings.max_concurrency,
             draining=self._draining,

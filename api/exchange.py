@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from api.media import Media, negotiate
 from api.preferences import Preferences, parse_preferences
 from api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
+from api.sites import SAFE_METHODS
 from documents.access.policy import Policy
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault, InvalidParameterError, UnavailableError
@@ -20,7 +21,9 @@ T = TypeVar("T")
 P = TypeVar("P")
 MAX_PARAMETERS: Final = 200
 
-SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+OF_FORMS: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
+"""What a browser sends to any site without asking it, and so no route reads."""
+
 READING: Final = (":query", ":count", ":aggregate")
 """What POST only asks for."""
 
@@ -105,6 +108,18 @@ class Exchange(Request):
     def has_body(self) -> bool:
         """Whether the client announced a body."""
         return b"transfer-encoding" in self.raw_headers or self.raw_headers.get(b"content-length", b"0") != b"0"
+
+    def ignore_body(self) -> None:
+        """Leave a body unread, but refuse one that does not say what it is, as where bodies are read.
+
+        Raises:
+            UnsupportedMediaTypeError: It has no `Content-Type`, or one of those that forms send.
+        """
+        if not self.has_body():
+            return
+        kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if kind in OF_FORMS:
+            raise UnsupportedMediaTypeError("A body needs a Content-Type that says what it is, and no form sends.")
 
     async def read(self) -> bytes:
         """Return the whole body.

@@ -72,6 +72,12 @@ class MisdirectedError(ProtocolError):
     code = "misdirected-request"
 
 
+class CrossOriginError(ProtocolError):
+    """A page of another site asks for a change. `SHEAF_CORS_ORIGINS` names the sites whose pages may."""
+
+    code = "cross-origin"
+
+
 class BadRequestError(ProtocolError):
     """The request breaks the rules of HTTP."""
 
@@ -139,6 +145,7 @@ PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     BodyTooLargeError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large"),
     HeadersTooLargeError: Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
     RequestTimeoutError: Problem(HTTPStatus.REQUEST_TIMEOUT, "Request timeout"),
+    CrossOriginError: Problem(HTTPStatus.FORBIDDEN, "Another site"),
     MisdirectedError: Problem(HTTPStatus.MISDIRECTED_REQUEST, "Misdirected request"),
     BadRequestError: Problem(HTTPStatus.BAD_REQUEST, "Bad request"),
     InternalError: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error"),

@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SHEAF_"
 FILE_SUFFIX = "_FILE"
@@ -43,6 +43,15 @@ def _seconds(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+def _listed(value: object) -> object:
+    """Read a text as a list, with commas between its items."""
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+WebOrigin = Annotated[str, StringConstraints(to_lower=True, pattern=r"^https?://[^/?#@,\s*]+$")]
+WebOrigins = Annotated[tuple[WebOrigin, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -83,6 +92,10 @@ class Settings(BaseSettings):
         "Servers never migrate.",
     )
     allow_unauthenticated: bool = Field(False, description="Serve other addresses than loopback, without keys.")
+    cors_origins: WebOrigins = Field(
+        (),
+        description="Origins whose pages may change something here, such as `https://app.example`, with commas between.",
+    )
     read_only: bool = Field(
         False, description="Refuse every write of a client. Commands such as `sheaf seed` still write."
     )
@@ -175,6 +188,6 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 def describe_settings() -> list[tuple[str, str, str]]:
     """Return a row for each setting: variable, default, meaning."""
     return [
-        (f"{PREFIX}{name}".upper(), str(field.default), field.description or "")
+        (f"{PREFIX}{name}".upper(), "none" if field.default == () else str(field.default), field.description or "")
         for name, field in Settings.model_fields.items()
     ]

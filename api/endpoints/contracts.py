@@ -39,6 +39,7 @@ async def put_contract(exchange: Exchange) -> Response:
 
 async def delete_contract(exchange: Exchange) -> Response:
     """Take the contract off."""
+    exchange.ignore_body()
     operation = RemoveContract(path_parameter(exchange, "collection"), parse_precondition(exchange))
     plan = await exchange.plan(exchange.store.planner.contracts.remove, operation)
     await plan.run(exchange.deadline)

@@ -69,6 +69,7 @@ async def update_documents(exchange: Exchange) -> Response:
 async def delete_documents(exchange: Exchange) -> Response:
     """Delete all documents that a filter selects."""
     refuse_precondition(exchange)
+    exchange.ignore_body()
     operation = DeleteMany(
         path_parameter(exchange, "collection"), parse_selection(exchange), exchange.preferences.max_affected
     )
@@ -120,6 +121,7 @@ async def patch_document(exchange: Exchange) -> Response:
 
 async def delete_document(exchange: Exchange) -> Response:
     """Delete one document."""
+    exchange.ignore_body()
     operation = Delete(
         path_parameter(exchange, "collection"), path_parameter(exchange, "id"), parse_precondition(exchange)
     )

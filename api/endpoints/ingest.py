@@ -108,12 +108,10 @@ async def _recognised(exchange: Exchange, job: Job, digest: str) -> Response:
 async def _form(exchange: Exchange, request: LoadRequest, arrival: Arrival) -> Format:
     """Return the form of the records: as the parameter says, or the media type, or the first bytes."""
     header = exchange.header(b"content-type")
-    if request.form is not None:
-        return request.form
-    if header is not None:
-        kind = content_type(header, *FORMATS, *SNIFFED)
-        if kind in FORMATS:
-            return FORMATS[kind]
+    kind = content_type(header, *FORMATS, *SNIFFED) if header is not None or exchange.has_body() else ""
+    form = request.form or FORMATS.get(kind)
+    if form is not None:
+        return form
     head = await arrival.head(HEAD_BYTES)
     found = await asyncio.to_thread(sniff, head[:HEAD_BYTES], request.name)
     if found.format is not None:

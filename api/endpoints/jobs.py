@@ -61,6 +61,7 @@ async def patch_job(exchange: Exchange) -> Response:
 
 async def cancel_job(exchange: Exchange) -> Response:
     """Stop a job. What it has written stays."""
+    exchange.ignore_body()
     own_parameters(exchange, ())
     plan = await exchange.plan(exchange.store.ingestion.cancel, path_parameter(exchange, "id"))
     report = await plan.run(exchange.deadline)
@@ -69,6 +70,7 @@ async def cancel_job(exchange: Exchange) -> Response:
 
 async def undo_job(exchange: Exchange) -> Response:
     """Take a load back: what it inserted, and nobody has changed since."""
+    exchange.ignore_body()
     operation = parse_undo(exchange)
     plan = await exchange.plan(exchange.store.ingestion.undo, operation)
     await plan.run(exchange.deadline)

@@ -39,12 +39,14 @@ async def get_quarantined(exchange: Exchange) -> Response:
 
 async def discard_quarantined(exchange: Exchange) -> Response:
     """Discard records for good."""
+    exchange.ignore_body()
     plan = await exchange.plan(exchange.store.ingestion.discard, parse_discard(exchange))
     return reports.discarded(await plan.run(exchange.deadline))
 
 
 async def discard_one(exchange: Exchange) -> Response:
     """Discard one record for good."""
+    exchange.ignore_body()
     own_parameters(exchange, ())
     key = path_parameter(exchange, "id")
     operation = ChangeQuarantine(path_parameter(exchange, "collection"), Chosen(ids=[key]))

@@ -10,6 +10,7 @@ from api.problems import (
     PROBLEMS,
     BadRequestError,
     BodyTooLargeError,
+    CrossOriginError,
     HeadersTooLargeError,
     MisdirectedError,
     NotAcceptableError,
@@ -17,6 +18,7 @@ from api.problems import (
     RequestTimeoutError,
     UnsupportedMediaTypeError,
 )
+from api.sites import SAFE_METHODS
 from documents import errors
 from documents.errors import OperationFailedError, PreconditionFailedError, StoreError, UnavailableError
 
@@ -78,7 +80,10 @@ WRITE: Final[Errors] = (
 )
 """What one operation of a bulk request or a transaction can fail of."""
 
-ERRORS: Final[Mapping[tuple[str, str], Errors]] = {
+CROSSING: Final[Errors] = (CrossOriginError, UnsupportedMediaTypeError)
+"""What every request can fail of that is not safe: its page's site, and a body that does not say what it is."""
+
+_OWN: Final[Mapping[tuple[str, str], Errors]] = {
     ("GET", "/v1"): STORE,
     ("GET", "/v1/{collection}"): (*STORE, *QUERY, errors.InvalidCursorError, NotAcceptableError),
     ("POST", "/v1/{collection}"): (*STORE, *BODY, *STORING, NotAcceptableError),
@@ -171,6 +176,10 @@ ERRORS: Final[Mapping[tuple[str, str], Errors]] = {
     ),
     ("GET", "/health/live"): ANYWHERE,
     ("GET", "/health/ready"): ANYWHERE,
+}
+
+ERRORS: Final[Mapping[tuple[str, str], Errors]] = {
+    (method, path): own if method in SAFE_METHODS else (*own, *CROSSING) for (method, path), own in _OWN.items()
 }
 """By method and path, as in `api.routes`. A test holds it complete; 500 is in none, as it is never meant."""
 
