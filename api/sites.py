@@ -1,8 +1,8 @@
 """Requests that a browser sends for a page: which sites may change something here."""
 
+import re
 from collections.abc import Collection
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,7 +12,8 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN: Final = frozenset({b"same-origin", b"none"})
 """What `Sec-Fetch-Site` says of requests of our own pages, and of those that a person makes."""
 
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
+PORT: Final = re.compile(rb":[0-9]+\Z")
 
 
 class Sites:
@@ -54,11 +55,11 @@ class Sites:
 def _is_own(origin: bytes, scope: Scope) -> bool:
     """Whether an origin is the host that the request asks for. Its scheme may be that of a proxy."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    try:
-        page = urlsplit(origin.decode("latin-1").lower())
-        port = DEFAULT_PORTS.get(page.scheme)
-        asked = [urlsplit("//" + host.decode("latin-1").lower()) for host in hosts]
-        ours = [(host.hostname, host.port or port) for host in asked]
-        return page.scheme in DEFAULT_PORTS and ours == [(page.hostname, page.port or port)]
-    except ValueError:
-        return False
+    scheme, _, page = origin.partition(b"://")
+    port = DEFAULT_PORTS.get(scheme.lower())
+    return port is not None and all(_with_port(host, port) == _with_port(page, port) for host in hosts)
+
+
+def _with_port(host: bytes, port: bytes) -> bytes:
+    host = host.lower()
+    return host if PORT.search(host) else host + port

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     allow_unauthenticated: bool = Field(False, description="Serve other addresses than loopback, without keys.")
     cors_origins: WebOrigins = Field(
         (),
-        description="Origins whose pages may change something here, such as `https://app.example`, with commas between.",
+        description="Origins whose pages may change something here, such as `https://app.example`; commas between.",
     )
     read_only: bool = Field(
         False, description="Refuse every write of a client. Commands such as `sheaf seed` still write."
