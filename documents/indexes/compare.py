@@ -6,6 +6,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from documents.indexes.actual import read_default_collation, read_indexes
 from documents.indexes.changes import IndexPlan, Permissions
+from documents.indexes.expiry import hold_deletions
 from documents.indexes.plan import NOTHING, plan_indexes
 from documents.indexes.spec import IndexSpec
 from documents.types import Document
@@ -23,10 +24,11 @@ async def compare_indexes(
     Raises:
         StoreError: MongoDB cannot be asked, or the declarations contradict each other.
     """
-    return plan_indexes(
+    plan = plan_indexes(
         declared,
         await read_indexes(collection),
         ignore=ignore,
         permissions=permissions,
         default_collation=await read_default_collation(collection),
     )
+    return await hold_deletions(collection, plan, permissions)

@@ -24,6 +24,7 @@ from documents.indexes.actual import read_default_collation, read_indexes
 from documents.indexes.apply import apply_plan
 from documents.indexes.changes import IndexPlan, Permissions
 from documents.indexes.declared import declared_indexes
+from documents.indexes.expiry import hold_deletions
 from documents.indexes.names import find_unknown
 from documents.indexes.plan import NOTHING, plan_indexes
 from documents.indexes.spec import IndexSpec
@@ -139,7 +140,7 @@ class IndexPlanner:
             plan = plan_indexes(declared, actual, permissions=permissions, default_collation=default)
         except InvalidIndexError as error:
             raise _pointed(error) from error
-        return IndexReport(tuple(declared), tuple(actual), plan)
+        return IndexReport(tuple(declared), tuple(actual), await hold_deletions(collection, plan, permissions))
 
     async def carry_out(self, name: str, plan: IndexPlan, deadline: Deadline) -> bool:
         """Do what a plan says; False when the time ends first, and the rest is done without anybody waiting.

@@ -282,6 +282,8 @@ def is_asked() -> bool:
 
 
 def _question(collection: str, change: IndexChange) -> str:
+    if not change.differences:
+        return f"{collection}.{change.name}: {change.note} Build it?"
     [expiry] = [item for item in change.differences if item.option == "expireAfterSeconds"]
     before = "never" if expiry.actual is None else f"after {expiry.actual} s"
     return f"{collection}.{change.name}: delete documents after {expiry.declared} s, until now {before}?"

@@ -1,7 +1,7 @@
 """Plans carried out on a real MongoDB: every kind of index, and every option that can change."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from documents.errors import DuplicateValuesError, IndexConflictError, InvalidIndexError, StoreError
 from documents.indexes.actual import read_indexes
 from documents.indexes.apply import IndexEvent, State, apply_plan
-from documents.indexes.changes import Action, IndexPlan, Permissions
+from documents.indexes.changes import Action, IndexPlan, Permission, Permissions
 from documents.indexes.compare import compare_indexes
 from documents.indexes.declared import declared_indexes, parse_declared
 from tests.shop import shop_models
@@ -369,3 +369,25 @@ async def test_an_unreachable_server() -> None:
     with pytest.raises(StoreError):
         await read_indexes(client["x"]["y"])
     await client.close()
+
+
+async def test_a_ttl_index_that_would_delete_at_once_is_held_back(collection: Collection) -> None:
+    past = datetime.now(UTC) - timedelta(hours=1)
+    kept: list[dict[str, Any]] = [
+        {"at": past + timedelta(hours=2)},
+        {"at": "text"},
+        {"at": None},
+        {},
+        {"at": past, "kind": "other"},
+    ]
+    await collection.insert_many([{"at": past, "kind": "cart"}, {"at": [past], "kind": "cart"}, *kept])
+    only = {"partialFilterExpression": {"kind": "cart"}}
+    wanted = parse_declared([IndexModel([("at", 1)], expireAfterSeconds=60, **only)])
+    [change] = (await compare_indexes(collection, wanted)).changes
+    assert (change.is_pending, change.needs) == (False, (Permission.SHORTEN_TTL,))
+    assert "2 documents would be deleted at once" in (change.blocked or "")
+    [change] = (await compare_indexes(collection, wanted, permissions=Permissions(shorten_ttl={"at_1"}))).changes
+    assert change.is_pending
+    assert "deletes 2 documents at once" in (change.note or "")
+    later = parse_declared([IndexModel([("at", 1)], expireAfterSeconds=86_400, **only)])
+    assert (await compare_indexes(collection, later)).changes[0].is_pending, "nobody's time is over yet"
