@@ -48,13 +48,26 @@ async def read_documents(exchange: Exchange) -> object:
     return await _parsed(await exchange.read(), parse_extended if kind == Media.EJSON.value else _plain)
 
 
-async def read_document(exchange: Exchange) -> Document:
-    """Return a body of one document."""
-    return as_document(await read_documents(exchange))
+async def read_replacement(exchange: Exchange) -> Document:
+    """Return a body of one document. Which keys of plain JSON are refused depends on what is stored."""
+    kind = content_type(exchange.header(b"content-type"), Media.JSON.value, Media.EJSON.value)
+    return as_document(await _parsed(await exchange.read(), _parser(exchange, kind)))
 
 
-async def read_change(exchange: Exchange) -> Change:
-    """Return a patch, in the dialect of its media type."""
+def _parser(exchange: Exchange, kind: str) -> Callable[[bytes], object]:
+    """Return what reads a document that takes the place of another, which may have had keys that are refused."""
+    if kind == Media.EJSON.value:
+        return parse_extended
+    return _plain if exchange.preferences.literal else parse_json
+
+
+async def read_change(exchange: Exchange, *, knows_stored: bool = False) -> Change:
+    """Return a patch, in the dialect of its media type.
+
+    Args:
+        exchange: The request.
+        knows_stored: Whether it is of one document, and which keys are refused depends on what is stored.
+    """
     kind = content_type(exchange.header(b"content-type"), *PATCHES)
     body = await exchange.read()
     if kind == JSON_PATCH:
@@ -65,7 +78,8 @@ async def read_change(exchange: Exchange) -> Change:
         return JsonPatch(patch)
     if kind == UPDATE:
         return Update(await _parsed(body, _with_operators))
-    value = await _parsed(body, parse_extended if kind == Media.EJSON.value else _plain)
+    parse = _parser(exchange, kind) if knows_stored else parse_extended if kind == Media.EJSON.value else _plain
+    value = await _parsed(body, parse)
     if not isinstance(value, dict):
         raise InvalidPatchError("A merge patch is an object.", [Fault("", "wrong-type", "An object is needed here.")])
     return MergePatch(cast("Document", value))

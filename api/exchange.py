@@ -70,6 +70,12 @@ class Exchange(Request):
         """What `Prefer` asks for."""
         return parse_preferences(self.header(b"prefer"))
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether the values of the body are of the types that it says, whatever is stored."""
+        kind = self.raw_headers.get(b"content-type", b"")
+        return self.preferences.literal or kind.lower().startswith(Media.EJSON.value.encode())
+
     @cached_property
     def deadline(self) -> Deadline:
         """When this request must be answered: the setting, or less where `Prefer: wait` says so."""

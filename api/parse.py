@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
 from api.bodies import as_document, parse_filter_text
@@ -148,7 +149,9 @@ def parse_aggregate(collection: str, body: object) -> Aggregate:
     return Aggregate(collection, members["pipeline"], _member(members, "limit", int))
 
 
-def parse_bulk(collection: str, items: Sequence[object], parameters: Sequence[tuple[str, str]]) -> Bulk:
+def parse_bulk(
+    collection: str, items: Sequence[object], parameters: Sequence[tuple[str, str]], *, literal: bool = False
+) -> Bulk:
     """Read a bulk request: an operation an item, the mode and the key for upserts in the URL."""
     reserved = _reserved(parameters, ("mode", "on"))
     if len(reserved) < len(parameters):
@@ -160,10 +163,10 @@ def parse_bulk(collection: str, items: Sequence[object], parameters: Sequence[tu
     _refuse_too_many(items)
     on = reserved.get("on")
     writes = [_attempt(item, index, collection, on) for index, item in enumerate(items)]
-    return Bulk(collection, writes, mode)
+    return Bulk(collection, [_typed(write, literal=literal) for write in writes], mode)
 
 
-def parse_transaction(body: object) -> Transaction:
+def parse_transaction(body: object, *, literal: bool = False) -> Transaction:
     """Read a transaction: `{"operations": [{"op", "collection", ...}, ...]}`."""
     members = _members(body, {"operations"})
     items = members.get("operations")
@@ -171,7 +174,13 @@ def parse_transaction(body: object) -> Transaction:
         raise _lacks("operations", "A list of operations is needed here.")
     operations = cast("list[object]", items)
     _refuse_too_many(operations, MAX_TRANSACTION)
-    return Transaction([_write(item, child("/operations", index), None, None) for index, item in enumerate(operations)])
+    writes = [_write(item, child("/operations", index), None, None) for index, item in enumerate(operations)]
+    return Transaction([_typed(write, literal=literal) for write in writes])
+
+
+def _typed(write: T, *, literal: bool) -> T:
+    """Return a write whose values are of the types that the body says, if it is `literal`."""
+    return replace(write, literal=True) if literal and isinstance(write, Replace | Patch | Upsert) else write
 
 
 def _attempt(item: object, index: int, collection: str, on: str | None) -> Write | StoreError:

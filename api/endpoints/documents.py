@@ -5,7 +5,7 @@ from typing import cast
 from starlette.responses import Response
 
 from api import render
-from api.bodies import as_document, read_change, read_document, read_documents
+from api.bodies import as_document, read_change, read_documents, read_replacement
 from api.exchange import Exchange, path_parameter
 from api.parse import MAX_OPERATIONS, parse_find, parse_precondition, parse_selection, refuse_precondition
 from api.problems import BodyTooLargeError
@@ -61,7 +61,7 @@ async def update_documents(exchange: Exchange) -> Response:
     refuse_precondition(exchange)
     selection = parse_selection(exchange)
     change = await read_change(exchange)
-    operation = UpdateMany(collection, selection, change, exchange.preferences.max_affected)
+    operation = UpdateMany(collection, selection, change, exchange.preferences.max_affected, exchange.is_literal)
     plan = await exchange.plan(exchange.store.planner.update_many, operation)
     return render.affected("modified", await plan.run(exchange.deadline))
 
@@ -100,8 +100,9 @@ async def put_document(exchange: Exchange) -> Response:
     operation = Replace(
         path_parameter(exchange, "collection"),
         path_parameter(exchange, "id"),
-        await read_document(exchange),
+        await read_replacement(exchange),
         parse_precondition(exchange),
+        exchange.is_literal,
     )
     plan = await exchange.plan(exchange.store.planner.write, operation)
     return render.written(exchange, await plan.run(exchange.deadline))
@@ -112,8 +113,9 @@ async def patch_document(exchange: Exchange) -> Response:
     operation = Patch(
         path_parameter(exchange, "collection"),
         path_parameter(exchange, "id"),
-        await read_change(exchange),
+        await read_change(exchange, knows_stored=True),
         parse_precondition(exchange),
+        exchange.is_literal,
     )
     plan = await exchange.plan(exchange.store.planner.write, operation)
     return render.written(exchange, await plan.run(exchange.deadline))

@@ -35,13 +35,14 @@ async def bulk(exchange: Exchange) -> Response:
     """Carry out mixed writes, each with its own outcome."""
     collection = path_parameter(exchange, "collection")
     # In a thread, since ten thousand operations take a while to read and others are waiting.
-    operation = await asyncio.to_thread(parse_bulk, collection, await read_lines(exchange), exchange.parameters)
+    items = await read_lines(exchange)
+    operation = await asyncio.to_thread(parse_bulk, collection, items, exchange.parameters, literal=exchange.is_literal)
     plan = await exchange.plan(exchange.store.planner.bulk, operation)
     return render.outcomes(exchange, await plan.run(exchange.deadline))
 
 
 async def transaction(exchange: Exchange) -> Response:
     """Carry out writes to several collections, all or none."""
-    operation = parse_transaction(await read_json(exchange))
+    operation = parse_transaction(await read_json(exchange), literal=exchange.is_literal)
     plan = await exchange.plan(exchange.store.planner.transaction, operation)
     return render.outcomes(exchange, await plan.run(exchange.deadline))

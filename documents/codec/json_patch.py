@@ -1,7 +1,7 @@
 """JSON Patch on documents whose values are those of BSON."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 from jsonpatch import (
@@ -22,16 +22,18 @@ from documents.codec.plain import dump
 from documents.codec.stored import StoredDocument
 from documents.codec.tree import CONTAINERS, containers, is_deep, values_of
 from documents.errors import Fault, InvalidPatchError, PatchConflictError
-from documents.types import MAX_DEPTH, Document, child
+from documents.types import MAX_DEPTH, MISSING, Document, child
 
 MAX_COPIED: Final = 256 * 1024
 """Bytes, or nearly, that the `copy` operations of one patch may add: twenty of them could otherwise double a document
 to a million times its size."""
 
 _VALUE_BYTES: Final = 8
+_WITH_VALUE: Final = frozenset({"add", "replace"})
+Read: TypeAlias = Callable[[object, object, str], Any]
 
 
-def apply_json_patch(document: Document, patch: object) -> Document:
+def apply_json_patch(document: Document, patch: object, *, read: Read | None = None) -> Document:
     """Return a document as a JSON Patch makes it. The document stays as it is.
 
     A `test` compares with the plain JSON form of what is stored, so a date is equal to its text. No operation sees
@@ -40,6 +42,7 @@ def apply_json_patch(document: Document, patch: object) -> Document:
     Args:
         document: As `StoredDocument.decode` gives it.
         patch: The operations, as JSON or with values of BSON.
+        read: Makes of what is at a path, what is to take its place, and the path, the value that does.
 
     Raises:
         InvalidPatchError: The patch is not well formed, changes the `_id`, or would make the document too deep or more
@@ -57,8 +60,24 @@ def apply_json_patch(document: Document, patch: object) -> Document:
     for index, operation in enumerate(operations):
         if operation["op"] == "copy":
             copied += _measure_copy(patched, operation, index, MAX_COPIED - copied)
+        if read is not None and operation["op"] in _WITH_VALUE:
+            place = operation["path"]
+            operation = {**operation, "value": read(_held(patched, operation), operation["value"], place)}  # noqa: PLW2901  # the same, read
         patched = _apply(patched, operation, index)
     return _finish(patched, document)
+
+
+def _held(document: object, operation: dict[str, Any]) -> object:
+    """Return what an operation takes the place of; MISSING if nothing."""
+    try:
+        parent, part = _Pointer(operation["path"]).to_last(document)
+        if part is None:
+            return cast("object", parent)
+        if isinstance(parent, list) and operation["op"] == "add":
+            return MISSING  # it goes between others
+        return _Pointer(operation["path"]).resolve(document)
+    except JsonPointerException:
+        return MISSING  # the operation itself will tell, if it matters
 
 
 def check_json_patch(patch: object) -> None:

@@ -32,6 +32,7 @@ from bson.int64 import Int64
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
 from bson.objectid import ObjectId
+from bson.raw_bson import RawBSONDocument
 from bson.regex import Regex
 from bson.timestamp import Timestamp
 
@@ -48,6 +49,9 @@ CODEC_OPTIONS: Final[CodecOptions[Document]] = CodecOptions(
 )
 """How stored documents are decoded. Dates are naive and mean UTC: aware ones would take 1.7 µs more each. A date that
 Python cannot hold becomes a DatetimeMS, and bytes that are not UTF-8 become U+FFFD, so that neither fails a read."""
+
+RAW_OPTIONS: Final[CodecOptions[RawBSONDocument]] = CODEC_OPTIONS.with_options(document_class=RawBSONDocument)
+"""The same for documents that stay bytes. The driver looks into those that it sends, too."""
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 _UUID_BYTES: Final = 16

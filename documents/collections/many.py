@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import ReplaceOne
+from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -19,9 +19,8 @@ from documents.collections.operations import BulkMode, Change, Update
 from documents.collections.selectors import by_ids
 from documents.collections.services import Services
 from documents.collections.transactions import revocably, transact
-from documents.collections.write import Admission, Target, Written, admit, apply_change, settle
+from documents.collections.write import Admission, Target, Written, apply_change, settle, update_of, validated
 from documents.contracts.counts import Discarded
-from documents.database.connection import as_bson
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import translate
 from documents.errors import MaxAffectedError, OperationFailedError, StoreError
@@ -70,6 +69,7 @@ class UpdateManyPlan:
     filter: Filter
     change: Change
     max_affected: int | None
+    literal: bool = False
 
     async def run(self, deadline: Deadline) -> Affected:
         """Return how many there were.
@@ -107,8 +107,8 @@ class UpdateManyPlan:
         if isinstance(self.change, Update):
             after = await self._updated(target, before, self.change)
         else:
-            change = self.change
-            after = [await settle(target, partial(apply_change, before=old, change=change)) for old in before]
+            apply = partial(apply_change, change=self.change, literal=self.literal)
+            after = [await settle(target, partial(apply, before=old)) for old in before]
         discarded += [Discarded(self.entry.name, each.discarded) for each in after if each.discarded]
         return await _store_changed(target, before, [each.new for each in after])
 
@@ -119,18 +119,14 @@ class UpdateManyPlan:
         found = {id_key(document.id): document async for document in _stored(target, ids)}
         if not self.entry.is_judged:
             return [Admission(found[id_key(document.id)]) for document in before]
-        return [
-            await settle(target, partial(admit, document=found[id_key(old.id)].decode(), before=old.decode()))
-            for old in before
-        ]
+        return [await settle(target, partial(validated, before=old, after=found[id_key(old.id)])) for old in before]
 
 
 async def _store_changed(target: Target, before: Sequence[StoredDocument], after: Sequence[StoredDocument]) -> int:
-    changes: list[ReplaceOne[RawBSONDocument]] = [
-        ReplaceOne(by_ids([new.id]), as_bson(new.raw))
-        for old, new in zip(before, after, strict=True)
-        if new.raw != old.raw
+    updates = [
+        (new.id, update_of(old.raw, new.raw)) for old, new in zip(before, after, strict=True) if new.raw != old.raw
     ]
+    changes = [UpdateOne(by_ids([document_id]), update) for document_id, update in updates if update]
     if changes:
         await target.collection.bulk_write(changes, session=target.session)
     return len(changes)

@@ -1,4 +1,7 @@
-"""What can be asked of collections, as values. A request is parsed into one; nothing has been looked up yet."""
+"""What can be asked of collections, as values. A request is parsed into one; nothing has been looked up yet.
+
+`literal` says of a write that each value is what JSON says, whatever type is stored in its place.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -129,6 +132,7 @@ class Replace:
     id: str
     document: Document
     precondition: Precondition = UNCONDITIONAL
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ class Patch:
     id: str
     change: Change
     precondition: Precondition = UNCONDITIONAL
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,7 @@ class Upsert:
     document: Document
     on: tuple[str, ...]
     merge: bool = False
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,7 @@ class UpdateMany:
     selection: Selection
     change: Change
     max_affected: int | None = None
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

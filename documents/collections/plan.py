@@ -163,7 +163,9 @@ class Planner:
         entry.check_kind(Deed.CHANGE_MANY)
         selected = _select_some(entry, operation.selection)
         _check_change(entry, operation.change)
-        return many.UpdateManyPlan(self._services, entry, selected, operation.change, operation.max_affected)
+        return many.UpdateManyPlan(
+            self._services, entry, selected, operation.change, operation.max_affected, operation.literal
+        )
 
     async def delete_many(self, operation: DeleteMany, policy: Policy) -> many.DeleteManyPlan:
         """Plan a delete by filter."""
@@ -243,6 +245,8 @@ class Planner:
         if isinstance(operation, Replace):
             if operation.precondition.if_match is not None:
                 raise PreconditionFailedError(None)
+            if not operation.literal:
+                write.check_sent(document)
             document = document if "_id" in document else {"_id": operation.id, **document}
         if isinstance(operation, Upsert):
             write.key_of(entry, document, operation.on)
@@ -301,19 +305,24 @@ def _insert(target: Target, operation: Insert) -> Awaitable[Written]:
 
 def _replace(target: Target, operation: Replace) -> Awaitable[Written]:
     def replace_at(document_id: object) -> Awaitable[Written]:
-        return write.replace(target, document_id, operation.document, operation.precondition, must_exist=True)
+        return write.replace(
+            target, document_id, operation.document, operation.precondition, must_exist=True, literal=operation.literal
+        )
 
     async def create() -> Written:
         document_id = read_url_id(operation.id, cast("IdType", target.entry.id_type))
-        return await write.replace(target, document_id, operation.document, operation.precondition)
+        return await write.replace(
+            target, document_id, operation.document, operation.precondition, literal=operation.literal
+        )
 
     return at_address(target, operation.id, replace_at, create)
 
 
 def _patch(target: Target, operation: Patch) -> Awaitable[Written]:
-    return at_address(
-        target, operation.id, lambda found: write.patch(target, found, operation.change, operation.precondition)
-    )
+    def patch_at(document_id: object) -> Awaitable[Written]:
+        return write.patch(target, document_id, operation.change, operation.precondition, literal=operation.literal)
+
+    return at_address(target, operation.id, patch_at)
 
 
 def _delete(target: Target, operation: Delete) -> Awaitable[Written]:
@@ -321,7 +330,7 @@ def _delete(target: Target, operation: Delete) -> Awaitable[Written]:
 
 
 def _upsert(target: Target, operation: Upsert) -> Awaitable[Written]:
-    return write.upsert(target, operation.document, operation.on, merge=operation.merge)
+    return write.upsert(target, operation.document, operation.on, merge=operation.merge, literal=operation.literal)
 
 
 _APPLY: Final[Mapping[type, Callable[[Target, Any], Awaitable[Written]]]] = {

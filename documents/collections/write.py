@@ -22,10 +22,15 @@ from documents.catalog.addresses import is_same_id, twins_of
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import admit_id
 from documents.catalog.metadata import Deed
+from documents.codec.difference import difference
+from documents.codec.elements import is_replaceable
 from documents.codec.encode import encode
 from documents.codec.json_patch import apply_json_patch
 from documents.codec.merge import merge_patch
+from documents.codec.splice import splice
 from documents.codec.stored import StoredDocument
+from documents.codec.stored_types import StoredTypes, keep_widths
+from documents.codec.strict import check_keys
 from documents.collections.operations import (
     UNCONDITIONAL,
     Change,
@@ -54,6 +59,7 @@ from documents.errors import (
 from documents.query.update import parse_update
 from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document, IdType
 
+UpdateOperators: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Outcome: TypeAlias = Literal["created", "replaced", "updated", "unchanged", "deleted"]
 
 ATTEMPTS: Final = 1000
@@ -153,6 +159,35 @@ def admit(
     return Admission(to_stored(admitted.document), admitted.discarded, admitted.learned)
 
 
+def admit_over(
+    entry: CollectionEntry,
+    document: Document,
+    stored: StoredDocument,
+    *,
+    before: Document | None,
+    literal: bool = False,
+) -> Admission:
+    """Return a document as it may be stored in the place of another, with the bytes of all that is as it was.
+
+    Args:
+        entry: The collection.
+        document: As Python values.
+        stored: What is there.
+        before: What was there before the change, for a patch; None where the document replaces the stored one.
+        literal: Whether numbers are as wide as they were sent.
+    """
+    admitted = entry.admit(document, before=before, stored_id=stored.id)
+    values = stored.decode()
+    wanted = admitted.document
+    if entry.is_judged or not literal:
+        wanted = keep_widths(values, wanted)
+    new = to_stored(wanted)
+    kept = to_stored(values)
+    if kept.raw != stored.raw:  # it holds what Python's values do not tell
+        new = stored if new.raw == kept.raw else StoredDocument(splice(stored.raw, wanted, replaces=before is None))
+    return Admission(new, admitted.discarded, admitted.learned)
+
+
 async def settle(target: Target, judge: Callable[[CollectionEntry], Admission]) -> Admission:
     """Return what `judge` says, once the collection's contract has learned what that takes.
 
@@ -209,8 +244,17 @@ async def replace(
     precondition: Precondition = UNCONDITIONAL,
     *,
     must_exist: bool = False,
+    literal: bool = False,
 ) -> Written:
     """Store a document under an id, whether or not there is one already, unless there must be.
+
+    Args:
+        target: Where.
+        document_id: Its id.
+        document: What to store.
+        precondition: What has to hold.
+        must_exist: Whether there has to be one.
+        literal: Whether each value is what JSON says, whatever is stored.
 
     Raises:
         DocumentNotFoundError: There is none, and must be; or the document names another one.
@@ -218,21 +262,54 @@ async def replace(
     if must_exist and "_id" in document and not is_same_id(document["_id"], document_id):
         raise DocumentNotFoundError
     _same_id(target.entry, document, document_id)
-    named = _under_id(document, document_id)
     stored_id = document_id if must_exist else MISSING
+    named = _under_id(document, document_id)
 
-    def judge(entry: CollectionEntry) -> Admission:
-        return admit(entry, named, stored_id=stored_id)
+    replaced = partial(_replaced, document=named, literal=literal, stored_id=stored_id)
 
-    def changed(entry: CollectionEntry, before: StoredDocument | None) -> Admission:
+    def change(entry: CollectionEntry, before: StoredDocument | None) -> Admission:
         if before is None and must_exist:
             raise DocumentNotFoundError
-        return judge(entry)
+        return replaced(entry, before)
 
     if precondition.is_empty:
-        return await _put(target, await settle(target, judge), must_exist=must_exist)
-    written = await _swap_until_done(target, document_id, precondition, changed)
+        before = None if literal else await target.read(document_id)
+        if before is None and must_exist and not literal:
+            raise DocumentNotFoundError
+        admission = await settle(target, partial(replaced, before=before))
+        is_plain = admission.new.raw == to_stored(named).raw  # nothing of it depends on what is stored
+        if before is None or (is_plain and is_replaceable(admission.new.raw)):
+            return await _put(target, admission, must_exist=must_exist)
+    written = await _swap_until_done(target, document_id, precondition, change, replaces=True)
     return with_changes(written, outcome="replaced") if written.outcome == "updated" else written
+
+
+def _replaced(
+    entry: CollectionEntry,
+    before: StoredDocument | None,
+    *,
+    document: Document,
+    literal: bool,
+    stored_id: object = MISSING,
+) -> Admission:
+    if literal:
+        return admit(entry, document, stored_id=stored_id)
+    if before is None:
+        check_sent(document)
+        return admit(entry, document, stored_id=stored_id)
+    read = StoredTypes(entry.coerce).read_document(before.decode(), document)
+    return admit_over(entry, read, before, before=None)
+
+
+def check_sent(document: Document) -> None:
+    """Refuse a document with keys that none may have.
+
+    Raises:
+        InvalidDocumentError: With a fault for each.
+    """
+    faults = check_keys(document)
+    if faults:
+        raise InvalidDocumentError("A document has keys that cannot be stored.", faults)
 
 
 async def _put(target: Target, admission: Admission, *, must_exist: bool) -> Written:
@@ -276,7 +353,12 @@ async def delete(target: Target, document_id: object, precondition: Precondition
 
 
 async def patch(
-    target: Target, document_id: object, change: Change, precondition: Precondition = UNCONDITIONAL
+    target: Target,
+    document_id: object,
+    change: Change,
+    precondition: Precondition = UNCONDITIONAL,
+    *,
+    literal: bool = False,
 ) -> Written:
     """Change one document; what comes out is validated before it is committed."""
     if isinstance(change, Update):
@@ -288,25 +370,35 @@ async def patch(
     def changed(entry: CollectionEntry, before: StoredDocument | None) -> Admission:
         if before is None:
             raise DocumentNotFoundError
-        return apply_change(entry, before, change)
+        return apply_change(entry, before, change, literal=literal)
 
     return await _swap_until_done(target, document_id, precondition, changed)
 
 
-def apply_change(entry: CollectionEntry, before: StoredDocument, change: MergePatch | JsonPatch) -> Admission:
-    """Return the document after a patch, valid.
+def apply_change(
+    entry: CollectionEntry, before: StoredDocument, change: MergePatch | JsonPatch, *, literal: bool = False
+) -> Admission:
+    """Return the document after a patch, valid. What the patch does not name is as stored, to the byte.
+
+    Args:
+        entry: The collection.
+        before: What is stored.
+        change: The patch.
+        literal: Whether each value is what JSON says, whatever is stored.
 
     Raises:
         InvalidDocumentError: The patch would change `_id`, or its result does not fit the model or the contract.
     """
     stored = before.decode()
+    types = StoredTypes(entry.coerce)
     if isinstance(change, MergePatch):
         wanted = {key: value for key, value in change.patch.items() if key != "_id"}
         _same_id(entry, change.patch, stored["_id"])
-        patched = merge_patch(stored, wanted)
+        patched = merge_patch(stored, wanted if literal else types.read_document(stored, wanted))
     else:
-        patched = apply_json_patch(stored, change.operations)
-    return admit(entry, patched, before=stored)
+        patched = apply_json_patch(stored, change.operations, read=None if literal else types.read)
+        types.finish()
+    return admit_over(entry, patched, before, before=stored, literal=literal)
 
 
 async def _update(target: Target, document_id: object, update: Document, precondition: Precondition) -> Written:
@@ -345,14 +437,21 @@ async def _update_validated(
     if found is None:
         raise DocumentNotFoundError
     after = StoredDocument(bytes(found.raw))
-    admission = await settle(target, lambda entry: admit(entry, after.decode(), before=before.decode()))
+    admission = await settle(target, partial(validated, before=before, after=after))
     valid = admission.new
     if valid.raw != after.raw:
-        await target.collection.replace_one(by_id(document_id), as_bson(valid.raw), session=target.session)
+        await target.collection.update_one(by_id(document_id), replacement(valid.raw), session=target.session)
     return _written("unchanged" if valid.raw == before.raw else "updated", target, admission)
 
 
-async def upsert(target: Target, document: Document, on: Sequence[str], *, merge: bool) -> Written:
+def validated(entry: CollectionEntry, *, before: StoredDocument, after: StoredDocument) -> Admission:
+    """Return what MongoDB made of a document by update operators, valid."""
+    return admit_over(entry, after.decode(), after, before=before.decode())
+
+
+async def upsert(
+    target: Target, document: Document, on: Sequence[str], *, merge: bool, literal: bool = False
+) -> Written:
     """Store a document in the place of the one with the same key, or as a new one."""
     selector = key_of(target.entry, document, on)
     misses = 0
@@ -368,20 +467,24 @@ async def upsert(target: Target, document: Document, on: Sequence[str], *, merge
                 if not set(error.fields) <= set(on) or target.session is not None or misses >= MISSES:
                     raise
                 continue
-        admission = await settle(target, partial(upserted, before=before, document=document, merge=merge))
+        change = partial(upserted, before=before, document=document, merge=merge, literal=literal)
+        admission = await settle(target, change)
         if admission.new.raw == before.raw:
             return _written("unchanged", target, admission)
-        if await _swap(target, before, admission.new):
-            return _written("updated" if merge else "replaced", target, admission)
+        after = await _swap(target, before, admission.new, replaces=not merge)
+        if after is not None:
+            return _written("updated" if merge else "replaced", target, with_changes(admission, new=after))
     raise WriteConflictError
 
 
-def upserted(entry: CollectionEntry, before: StoredDocument, document: Document, *, merge: bool) -> Admission:
+def upserted(
+    entry: CollectionEntry, before: StoredDocument, document: Document, *, merge: bool, literal: bool = False
+) -> Admission:
     """Return the document that takes the place of another one with the same key, valid."""
     if merge:
-        return apply_change(entry, before, MergePatch(document))
+        return apply_change(entry, before, MergePatch(document), literal=literal)
     _same_id(entry, document, before.id)
-    return admit(entry, {"_id": before.id, **{key: value for key, value in document.items() if key != "_id"}})
+    return _replaced(entry, before, document=_under_id(document, before.id), literal=literal)
 
 
 def key_of(entry: CollectionEntry, document: Document, on: Sequence[str]) -> Document:
@@ -419,6 +522,8 @@ async def _swap_until_done(
     document_id: object,
     precondition: Precondition,
     change: Callable[[CollectionEntry, StoredDocument | None], Admission],
+    *,
+    replaces: bool = False,
 ) -> Written:
     for _ in range(ATTEMPTS):
         before = await target.read(document_id)
@@ -434,9 +539,11 @@ async def _swap_until_done(
         elif after.raw == before.raw:
             return _written("unchanged", target, admission)
         elif _is_wide(target, before):
-            return await target.atomically(lambda inside: _swap_until_done(inside, document_id, precondition, change))
-        elif await _swap(target, before, after):
-            return _written("updated", target, admission)
+            return await target.atomically(
+                lambda inside: _swap_until_done(inside, document_id, precondition, change, replaces=replaces)
+            )
+        elif (new := await _swap(target, before, after, replaces=replaces)) is not None:
+            return _written("updated", target, with_changes(admission, new=new))
     raise WriteConflictError
 
 
@@ -449,12 +556,37 @@ def _changed(
     return change(entry, before)
 
 
-async def _swap(target: Target, before: StoredDocument, after: StoredDocument) -> bool:
-    """Put `after` in the place of `before`; False when the stored document is no longer `before`."""
-    result = await target.collection.replace_one(
-        _selector(target, before), as_bson(after.raw), collation=_collation(target), session=target.session
+async def _swap(
+    target: Target, before: StoredDocument, after: StoredDocument, *, replaces: bool
+) -> StoredDocument | None:
+    """Make `before` into `after`, or replace it; return it as stored, or None when it is no longer `before`."""
+    if replaces and is_replaceable(after.raw):
+        result = await target.collection.replace_one(
+            _selector(target, before), as_bson(after.raw), collation=_collation(target), session=target.session
+        )
+        return after if result.matched_count else None
+    update = replacement(after.raw) if replaces else update_of(before.raw, after.raw)
+    if not update:
+        return before  # it differs in the order of its fields, which a patch cannot mean
+    found = await target.collection.find_one_and_update(
+        _selector(target, before),
+        cast("Any", update),
+        return_document=ReturnDocument.AFTER,
+        collation=_collation(target),
+        session=target.session,
     )
-    return result.matched_count == 1
+    return None if found is None else StoredDocument(bytes(found.raw))
+
+
+def update_of(before: bytes, after: bytes) -> UpdateOperators:
+    """Return the update that sets and unsets what differs; nothing if that is nothing but order."""
+    operators = difference(before, after)
+    return replacement(after) if operators is None else operators
+
+
+def replacement(raw: bytes) -> Sequence[Mapping[str, Any]]:
+    """Return the update that puts a whole document in the place of another, also where it is not `is_replaceable`."""
+    return [{"$replaceWith": {"$literal": as_bson(raw)}}]
 
 
 def _collation(target: Target) -> Collation | None:

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 import pymongo
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -15,13 +14,11 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from documents.codec.plain import CODEC_OPTIONS
+from documents.codec.plain import CODEC_OPTIONS, RAW_OPTIONS
 from documents.types import Document
 
 DURABLE: Final = WriteConcern(w="majority", j=True)
 """Acknowledged is durable. Neither a client nor the URI can lower it."""
-
-RAW_OPTIONS: Final[CodecOptions[RawBSONDocument]] = CODEC_OPTIONS.with_options(document_class=RawBSONDocument)
 
 
 def as_bson(raw: bytes) -> RawBSONDocument:

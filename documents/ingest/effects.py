@@ -156,7 +156,7 @@ class KeyedBatch:
 
     def _put(self, each: Keyed, stored: StoredDocument | None, *, makes_new: bool) -> StoredDocument:
         if stored is not None:
-            return self._changed(stored, upserted(self._entry, stored, each.document, merge=False))
+            return self._changed(stored, upserted(self._entry, stored, each.document, merge=False, literal=True))
         if not makes_new:
             raise _NoDocumentError
         return self._new(admit(self._entry, each.document))
@@ -164,7 +164,7 @@ class KeyedBatch:
     def _merge(self, each: Keyed, stored: StoredDocument | None) -> StoredDocument:
         if stored is None:
             return self._new(admit(self._entry, each.document))
-        return self._changed(stored, apply_change(self._entry, stored, MergePatch(each.document)))
+        return self._changed(stored, apply_change(self._entry, stored, MergePatch(each.document), literal=True))
 
     def _delete(self, _: Keyed, stored: StoredDocument | None) -> None:
         if stored is None:
