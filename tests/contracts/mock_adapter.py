@@ -48,6 +48,9 @@ class MockConnection(Connection):
         self.client = cast("Any", MockClient())
         self.database = cast("Any", MockDatabase(mock[database]))
 
+    def collection(self, name: str) -> Any:
+        return self.database[name]
+
     async def ping(self) -> dict[str, Any]:
         return {"isWritablePrimary": True}
 
