@@ -53,6 +53,8 @@ class DeclaredModel:
         whole = _overlay(stored, document, before, "", faults)
         if faults:
             raise _refusal(faults)
+        if not self.model.get_settings().keep_nulls:
+            whole = _without_nulls(whole, stored, get_dict(instance, to_db=True, keep_nulls=False))
         return cast("Document", whole)
 
     def _unknown_fields(self, document: Document, before: Document) -> list[Fault]:
@@ -78,6 +80,21 @@ def _as_python(value: object) -> Any:  # noqa: ANN401  # what a model reads
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     return value
+
+
+def _without_nulls(whole: object, stored: object, lean: object) -> object:
+    """Leave out the nulls that the model leaves out; those of fields that it does not know stay."""
+    if isinstance(whole, dict) and isinstance(stored, dict) and isinstance(lean, dict):
+        known, kept = cast("Document", stored), cast("Document", lean)
+        return {
+            key: _without_nulls(value, known.get(key), kept.get(key))
+            for key, value in cast("Document", whole).items()
+            if key in kept or key not in known
+        }
+    if isinstance(whole, list) and isinstance(stored, list) and isinstance(lean, list):
+        rows = zip(cast("list[Any]", whole), cast("list[Any]", stored), cast("list[Any]", lean), strict=True)
+        return [_without_nulls(*row) for row in rows]
+    return cast("object", whole)
 
 
 def _refusal(faults: Sequence[Fault]) -> InvalidDocumentError:
