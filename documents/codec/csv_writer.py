@@ -93,11 +93,13 @@ class CsvWriter:
         return f'"{doubled}"'
 
 
-def _find(document: Document, path: Sequence[str]) -> object:
-    """Return what is at a path, or MISSING. Objects at the end of it count as a whole."""
-    value: object = document
-    for step in path:
-        if not isinstance(value, dict):
-            return MISSING
-        value = cast("dict[str, object]", value).get(step, MISSING)
-    return value
+def _find(value: object, path: Sequence[str]) -> object:
+    """Return what is at a path, or MISSING. Keys may have dots themselves. Objects at the end count as a whole."""
+    if not path or not isinstance(value, dict):
+        return MISSING if path else value
+    members = cast("dict[str, object]", value)
+    for length in range(1, len(path) + 1):
+        key = path[0] if length == 1 else ".".join(path[:length])
+        if key in members and (found := _find(members[key], path[length:])) is not MISSING:
+            return found
+    return MISSING

@@ -20,8 +20,10 @@ from documents.errors import (
     DatabaseUnavailableError,
     DeadlineExceededError,
     DocumentTooLargeError,
+    Fault,
     IndexRequiredError,
     InvalidDocumentError,
+    InvalidParameterError,
     Outcome,
     PatchConflictError,
     QueryRefusedError,
@@ -62,6 +64,12 @@ BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
     17419: _too_large,
     17420: _too_large,
     16755: lambda: InvalidDocumentError("A location cannot be indexed: it is no valid GeoJSON."),
+    52: lambda: InvalidDocumentError("MongoDB does not store this name of a field: it begins with $."),
+    171: lambda: InvalidDocumentError("Only one of the fields of an index may be an array in a document."),
+    17262: lambda: InvalidDocumentError(
+        "The text index reads this field as the language of the document, and does not know the one that it names.",
+        [Fault("/language", "unknown-language", "A language of MongoDB's text search is needed here, such as en.")],
+    ),
     34449: lambda: QueryRefusedError("An array in an expression is too long. Filter first, or $unwind it."),
     51091: lambda: QueryRefusedError("MongoDB does not accept this regular expression."),
 }
@@ -82,6 +90,8 @@ def translate(error: PyMongoError | BSONError | OverflowError, *, writes: bool) 
         writes: Whether the operation may have changed something.
     """
     lost: Outcome | None = "unknown" if writes else None
+    if not writes and isinstance(error, BSONError | OverflowError):
+        return InvalidParameterError("A value of the query has no BSON form.")
     for kind, make in _BY_CLASS:
         if isinstance(error, kind):
             return make(error, lost)
