@@ -189,8 +189,11 @@ class Exchange(Request):
 
         Raises:
             NotAcceptableError: Nothing is done whose answer the client could not read.
+            DatabaseUnavailableError: No server is there for it; nothing was sent.
         """
         _, deadline = self.accepts, self.deadline
+        if not self.store.connection.is_reachable(writes=not self.only_reads):
+            await self.store.connection.reach(deadline, writes=not self.only_reads)
         if at_once is not None and (plan := at_once(operation, self.policy)) is not None:
             return plan
         try:

@@ -9,6 +9,10 @@ from api.exchange import Exchange
 PATIENCE_SECONDS: Final = 0.1
 """Most requests are answered sooner, and for them nobody has to watch."""
 
+GRACE_SECONDS: Final = 0.1
+"""How much later than the deadline the guard ends a request: what has the deadline itself ends sooner, and knows what
+became of a write."""
+
 
 class Ending(Enum):
     """Why a request was cut short: its client has gone, its time is up, or its body did not come in time."""
@@ -59,7 +63,7 @@ class Guard:
 
     async def _watch(self) -> None:
         try:
-            async with asyncio.timeout(max(self._exchange.deadline.remaining(), 0)):
+            async with asyncio.timeout(max(self._exchange.deadline.remaining() + GRACE_SECONDS, 0)):
                 while (await self._exchange.receive())["type"] != "http.disconnect":
                     pass
             self._end(Ending.GONE)

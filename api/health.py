@@ -10,7 +10,7 @@ from api.exchange import Exchange
 from documents.database.deadline import Deadline, Running
 from documents.errors import UnavailableError
 
-PROBE_SECONDS: Final = 2.0
+PROBE_SECONDS: Final = 1.5
 
 
 async def live(_: Exchange) -> Response:
@@ -19,14 +19,20 @@ async def live(_: Exchange) -> Response:
 
 
 async def ready(exchange: Exchange) -> Response:
-    """Say whether requests would be served now: MongoDB has a primary, and the server is not stopping."""
+    """Say whether requests would be served now: MongoDB has a primary, and the server is not stopping.
+
+    It asks through the client that requests use, so a client that is of no use shows.
+    """
     if exchange.scope["state"]["draining"].begun:
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "stopping"})
+    connection, deadline = exchange.store.connection, Deadline(min(PROBE_SECONDS, exchange.deadline.remaining()))
     try:
-        with Running(Deadline(PROBE_SECONDS), writes=False):
-            hello = await exchange.store.connection.ping()
+        await connection.reach(deadline, writes=True)
+        with Running(deadline, writes=False):
+            hello = await connection.ping()
     except UnavailableError:
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "no-database"})
+        status = "no-primary" if connection.lacks_primary else "no-database"
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": status})
     if not hello.get("isWritablePrimary"):
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "no-primary"})
     return _answer(HTTPStatus.OK, {"status": "ready"})

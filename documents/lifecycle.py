@@ -20,6 +20,7 @@ from documents.collections.loader import Loader
 from documents.collections.plan import Planner
 from documents.collections.services import Services
 from documents.collections.shapes import ShapeLog
+from documents.database.connect import connect
 from documents.database.connection import Connection
 from documents.database.cursor_secret import CursorSecret
 from documents.database.deadline import Deadline, Running
@@ -90,6 +91,7 @@ async def open_store(
 
     Raises:
         EmbeddedMongoError: The embedded MongoDB cannot be started here.
+        SettingsError: The URI of the deployment, or what it says, is wrong.
         DatabaseUnavailableError: The deployment does not answer.
         MigrationsPendingError: The database is not at those revisions, and the settings say to refuse.
         InvalidRevisionError: The revisions cannot be read, and the settings say to refuse.
@@ -115,7 +117,7 @@ async def open_connection(settings: Settings, *, announce: Announce = lambda _: 
         EmbeddedMongoError: The embedded MongoDB cannot be started here.
     """
     async with _reach(settings, announce) as uri:
-        connection = Connection(uri, database=settings.database, max_pool_size=settings.max_pool_size)
+        connection = await connect(uri, database=settings.database, max_pool_size=settings.max_pool_size)
         try:
             yield connection
         finally:
@@ -137,7 +139,7 @@ async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def _open_store(uri: str, settings: Settings, *, prepares: bool, counts_queries: bool) -> AsyncGenerator[Store]:
-    connection = Connection(uri, database=settings.database, max_pool_size=settings.max_pool_size)
+    connection = await connect(uri, database=settings.database, max_pool_size=settings.max_pool_size)
     loader, finder, committer = Loader(connection), Finder(), Committer(connection)
     shapes = ShapeLog()
     try:

@@ -4,8 +4,8 @@ import ipaddress
 from typing import Annotated, TypeAlias
 
 import typer
-from pymongo.uri_parser import parse_uri
 
+from documents.database.connect import hosts_of
 from documents.settings import Environment, Settings
 
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Go on, although the target looks like production.")]
@@ -34,7 +34,7 @@ def _looks_like_production(settings: Settings) -> str | None:
     uri = settings.mongodb_uri.get_secret_value()
     if uri.startswith("mongodb+srv://"):
         return "The deployment is found by DNS"
-    elsewhere = [host for host, _ in parse_uri(uri, validate=False)["nodelist"] if not _is_local(host)]
+    elsewhere = [host for host, _ in hosts_of(uri) if not _is_local(host)]
     return f"The deployment is on {', '.join(elsewhere)}" if elsewhere else None
 
 

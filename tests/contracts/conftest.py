@@ -1,9 +1,8 @@
 """The backends that the contract is held against: MongoDB itself, or with `--backend mock` one that needs no server."""
 
 from collections.abc import AsyncGenerator
-from functools import partial
 from typing import Any, cast
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import httpx
 import pytest
@@ -46,7 +45,8 @@ async def mock_client() -> AsyncGenerator[httpx.AsyncClient]:
         mongodb_uri=SecretStr("mongodb://nowhere"),
         project=SHOP.root,
     )
-    with patch("documents.lifecycle.Connection", partial(MockConnection, mock=mock)):
+    connection = MockConnection("mongodb://nowhere", database="sheaf", max_pool_size=1, mock=mock)
+    with patch("documents.lifecycle.connect", AsyncMock(return_value=connection)):
         async with serving(create_app(settings)) as client:
             yield client
 

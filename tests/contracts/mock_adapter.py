@@ -51,6 +51,9 @@ class MockConnection(Connection):
     def collection(self, name: str) -> Any:
         return self.database[name]
 
+    def is_reachable(self, *, writes: bool) -> bool:  # noqa: ARG002  # as the real one
+        return True
+
     async def ping(self) -> dict[str, Any]:
         return {"isWritablePrimary": True}
 
