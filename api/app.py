@@ -21,6 +21,7 @@ from api.problems import BadRequestError, MethodNotAllowedError, NotFoundError, 
 from api.route import unexpected
 from api.routes import document_routes
 from api.sites import Sites
+from api.slots import Slots
 from documents.errors import StoreError
 from documents.ingest.runner import running_jobs
 from documents.lifecycle import open_store
@@ -66,7 +67,7 @@ class Application(FastAPI):
         return Gate(
             Sites(app, allowed=self._settings.cors_origins),
             host=self._settings.host,
-            max_concurrency=self._settings.max_concurrency,
+            slots=Slots.of(self._settings),
             draining=self._draining,
         )
 

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.draining import Draining
 from api.problems import BadRequestError, MisdirectedError, ProtocolError, respond
-from documents.errors import OverloadedError
+from api.slots import Slots, caller_of, kind_of
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 HEALTH: Final = "/health/"
@@ -25,16 +25,15 @@ class Gate:
         app: What is behind the gate.
         host: The address that the server listens on. On loopback, only requests to loopback names are let
             through: a web page elsewhere can make a browser call this server, but not under such a name.
-        max_concurrency: Requests served at once; health is not counted.
+        slots: For requests served at once; health is not counted.
         draining: Set when the server is stopping.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, max_concurrency: int, draining: Draining) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, slots: Slots, draining: Draining) -> None:
         self._app = app
         self._hosts = LOOPBACK | {host} if host in LOOPBACK else None
-        self._max_concurrency = max_concurrency
+        self._slots = slots
         self._draining = draining
-        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -54,14 +53,20 @@ class Gate:
             await respond(objection)(scope, receive, send_marked)
         elif scope["path"].startswith(HEALTH):
             await self._app(scope, receive, send_marked)
-        elif self._running >= self._max_concurrency:
-            await respond(OverloadedError("The server is busy.", "not-applied"))(scope, receive, send_marked)
         else:
-            self._running += 1
-            try:
-                await self._app(scope, receive, send_marked)
-            finally:
-                self._running -= 1
+            await self._serve(scope, receive, send_marked)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind, caller = kind_of(scope), caller_of(scope)
+        objection = self._slots.objection(kind, caller)
+        if objection is not None:
+            await respond(objection)(scope, receive, send)
+            return
+        self._slots.take(kind, caller)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._slots.give_back(kind, caller)
 
     def _objection(self, scope: Scope) -> ProtocolError | None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]

@@ -66,6 +66,12 @@ class RequestTimeoutError(ProtocolError):
     code = "request-timeout"
 
 
+class TooManyRequestsError(ProtocolError):
+    """One address asks for more at once than its share. Wait for answers, or for `Retry-After`, and ask again."""
+
+    code = "too-many-requests"
+
+
 class MisdirectedError(ProtocolError):
     """The `Host` header names another server. A server on loopback only answers to loopback names."""
 
@@ -146,6 +152,7 @@ PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     HeadersTooLargeError: Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
     RequestTimeoutError: Problem(HTTPStatus.REQUEST_TIMEOUT, "Request timeout"),
     CrossOriginError: Problem(HTTPStatus.FORBIDDEN, "Another site"),
+    TooManyRequestsError: Problem(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
     MisdirectedError: Problem(HTTPStatus.MISDIRECTED_REQUEST, "Misdirected request"),
     BadRequestError: Problem(HTTPStatus.BAD_REQUEST, "Bad request"),
     InternalError: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error"),

@@ -18,15 +18,16 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api.collector import spare_the_collector
 from api.draining import Draining
-from api.problems import BadRequestError, HeadersTooLargeError, ProtocolError, RequestTimeoutError, respond
+from api.problems import BadRequestError, HeadersTooLargeError, RequestTimeoutError, TooManyRequestsError, respond
 from api.transport import GatheringTransport
+from documents.errors import OverloadedError, StoreError
 from documents.settings import Settings, SettingsError
 
 HEADER_SECONDS: Final = 10.0
 HEADER_BYTES: Final = 64 * 1024
 HEADERS_END: Final = b"\r\n\r\n"
-ANSWER_SECONDS: Final = 30.0
-"""A client that takes nothing of its answer for so long has gone, or means ill."""
+ANSWER_SECONDS: Final = 10.0
+"""How often it is looked whether a client takes its answer fast enough."""
 
 KEEP_ALIVE_SECONDS: Final = 30
 LAST_CALL_SECONDS: Final = 0.25
@@ -38,17 +39,44 @@ BACKLOG: Final = 2048
 class PatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 that waits for a client to send its headers and to take its answer, but not for ever."""
 
+    config: "ServerConfig"
     transport: GatheringTransport  # pyright: ignore[reportIncompatibleVariableOverride]  # which `connection_made` sees to
     _header_timer: TimerHandle | None = None
     _header_bytes = 0
     _header_tail = b""
     _in_headers = True
     _answer_timer: TimerHandle | None = None
+    _sent = 0
+    _unread_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(GatheringTransport(transport, self.loop))
-        self._expect_headers()
+        objection = self._objection()
+        if objection is None:
+            self._expect_headers()
+        else:
+            self._refuse(objection)
+
+    def pause_writing(self) -> None:
+        """Stop sending, and see to it that the client takes what was sent."""
+        super().pause_writing()
+        self._watch()
+
+    def _objection(self) -> StoreError | None:
+        """Return why a new connection is not served, None if it is."""
+        limits = self.config.limits
+        if limits is None:
+            return None
+        if len(self.connections) > limits.max_connections:
+            return OverloadedError("The server has as many connections as it may.", "not-applied")
+        mine = sum(other.client is not None and other.client[:1] == (self.client or ())[:1] for other in self._others())
+        if mine > limits.max_connections * limits.client_share:
+            return TooManyRequestsError("This address has as many connections as one may.", {"Retry-After": "1"})
+        return None
+
+    def _others(self) -> "list[PatientProtocol]":
+        return [other for other in self.connections if isinstance(other, PatientProtocol)]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -84,9 +112,9 @@ class PatientProtocol(HttpToolsProtocol):
         """Send the answer, go on to the next request, and see to it that the client takes what was answered."""
         self.transport.flush()
         super().on_response_complete()
-        unsent = self.transport.get_write_buffer_size()
-        if unsent:
-            self._watch(unsent)
+        if self.transport.get_write_buffer_size():
+            self._watch()
+            self._cut_oldest()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn passes it; the parser's words are of no use to a client
         """Answer what is not HTTP."""
@@ -108,23 +136,39 @@ class PatientProtocol(HttpToolsProtocol):
             self._header_timer.cancel()
             self._header_timer = None
 
-    def _watch(self, unsent: int) -> None:
+    def _watch(self) -> None:
         self._stop_watching()
-        self._answer_timer = self.loop.call_later(ANSWER_SECONDS, self._end_if_stalled, unsent)
+        self._sent = self.transport.sent_bytes
+        self._unread_since = self._unread_since or self.loop.time()
+        self._answer_timer = self.loop.call_later(ANSWER_SECONDS, self._end_if_stalled)
 
     def _stop_watching(self) -> None:
         if self._answer_timer is not None:
             self._answer_timer.cancel()
             self._answer_timer = None
 
-    def _end_if_stalled(self, before: int) -> None:
-        unsent = self.transport.get_write_buffer_size()
-        if unsent >= before:
+    def _end_if_stalled(self) -> None:
+        floor = (self.config.limits.min_bytes_per_second if self.config.limits else 0) * ANSWER_SECONDS
+        if not self.transport.get_write_buffer_size():
+            self._unread_since = 0.0
+        elif self.transport.sent_bytes - self._sent < max(floor, 1):
             self.transport.abort()
-        elif unsent:
-            self._watch(unsent)
+        else:
+            self._watch()
 
-    def _refuse(self, error: ProtocolError) -> None:
+    def _cut_oldest(self) -> None:
+        """Cut off those who have not read for the longest time, where too much waits for readers."""
+        if self.config.limits is None:
+            return
+        unsent = {other: other.transport.get_write_buffer_size() for other in self._others()}
+        excess = sum(unsent.values()) - self.config.limits.max_unsent_bytes
+        for other in sorted((each for each in unsent if unsent[each]), key=lambda each: each._unread_since):  # noqa: SLF001  # of this class
+            if excess <= 0:
+                return
+            excess -= unsent[other]
+            other.transport.abort()
+
+    def _refuse(self, error: StoreError) -> None:
         self._stop_expecting()
         if self.transport.is_closing():
             return
@@ -142,6 +186,7 @@ class ServerConfig(uvicorn.Config):
     """uvicorn's configuration, with how long to drain."""
 
     drain_delay_seconds: float = 0.0
+    limits: Settings | None = None
 
 
 class DrainingServer(uvicorn.Server):
@@ -298,6 +343,7 @@ def run_server(
         timeout_graceful_shutdown=int(settings.drain_timeout.total_seconds()),
         backlog=BACKLOG,
     )
+    config.limits = settings
     config.drain_delay_seconds = settings.drain_delay.total_seconds()
     if settings.workers == 1:
         DrainingServer(config, on_listening=on_listening).run()

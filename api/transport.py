@@ -26,12 +26,19 @@ class GatheringTransport(asyncio.Transport):
         self._loop = loop
         self._gathered: list[bytes] = []
         self._size = 0
+        self._written = 0
+
+    @property
+    def sent_bytes(self) -> int:
+        """How much the client's side has taken."""
+        return self._written - self.get_write_buffer_size()
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         """Send `data` soon, together with what else is written by then."""
         if not self._gathered:
             self._loop.call_soon(self.flush)
         self._gathered.append(bytes(data))
+        self._written += len(data)
         self._size += len(data)
         if self._size > AT_ONCE_BYTES:
             self.flush()

@@ -1,6 +1,7 @@
 """Bodies that are kept as they come, in the database, so that a load can read them whatever becomes of the client."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 
 from api.exchange import Exchange, too_large
-from api.problems import BodyTooLargeError, UnsupportedMediaTypeError
+from api.problems import BodyTooLargeError, RequestTimeoutError, UnsupportedMediaTypeError
 from documents.database.deadline import Deadline, Running
 from documents.errors import StoreError
 from documents.ingest.uploads import CHUNK_BYTES, Receiver, new_digest
@@ -44,6 +45,7 @@ class Arrival:
         self._limit = limit
         self._head: list[bytes] = []
         self._is_whole = False
+        self._waited = 0.0
         self.size_bytes = 0
         """What has come so far."""
 
@@ -78,12 +80,18 @@ class Arrival:
                 yield data[start : start + CHUNK_BYTES]
 
     async def _next(self) -> bytes:
+        began = time.monotonic()
         message = await self._exchange.receive()
+        self._waited += time.monotonic() - began
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         data: bytes = message.get("body", b"")
         self._exchange.renew()
         self.size_bytes += len(data)
+        settings = self._exchange.store.settings
+        patience = settings.request_timeout.total_seconds()
+        if self.size_bytes < (self._waited - patience) * settings.min_bytes_per_second:
+            raise RequestTimeoutError("The body comes too slowly.", {"Connection": "close"})
         if self.size_bytes > self._limit:
             raise too_large(self._limit)
         self._is_whole = not message.get("more_body", False)
@@ -105,6 +113,7 @@ async def keep(
     Raises:
         ClientDisconnect: The client has gone.
         BodyTooLargeError: There is more than there may be. What has come is forgotten.
+        RequestTimeoutError: It comes too slowly.
         JobConflictError: It is not what is here already.
         UploadConflictError: Somebody else sends the same upload.
     """
@@ -123,7 +132,7 @@ async def keep(
         with Running(exchange.deadline, writes=True):
             await exchange.store.ingestion.refuse(job_id, error)
         raise
-    except (ClientDisconnect, asyncio.CancelledError):
+    except (ClientDisconnect, RequestTimeoutError, asyncio.CancelledError):
         if not exchange.storing:
             await _flush(receiver)
         raise

@@ -122,6 +122,24 @@ class Settings(BaseSettings):
         description="Largest upload to `:ingest`, as it comes, and decompressed if it is compressed.",
     )
     max_concurrency: int = Field(256, ge=1, description="Requests served at once by a process; more get 503.")
+    max_exports: int = Field(
+        32, ge=1, description="Long answers, such as exports, sent at once by a process; more get 503."
+    )
+    max_uploads: int = Field(32, ge=1, description="Loads and uploads received at once by a process; more get 503.")
+    client_share: float = Field(
+        0.75, gt=0, le=1, description="Part of each of these three that one address may take; more get 429."
+    )
+    max_connections: int = Field(
+        1024, ge=1, description="Connections open at once to a process; one address may have its share."
+    )
+    max_unsent_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024,
+        description="Answers that wait for their readers in a process; beyond it, the oldest are cut off.",
+    )
+    min_bytes_per_second: int = Field(
+        1024, ge=0, description="Slower readers and uploads are cut off, after some seconds."
+    )
     max_pool_size: int = Field(100, ge=1, description="Connections to MongoDB for each process.")
 
     @property

@@ -16,6 +16,7 @@ from api.problems import (
     NotAcceptableError,
     NotFoundError,
     RequestTimeoutError,
+    TooManyRequestsError,
     UnsupportedMediaTypeError,
 )
 from api.sites import SAFE_METHODS
@@ -27,6 +28,7 @@ Errors = tuple[type[StoreError], ...]
 ANYWHERE: Final[Errors] = (MisdirectedError, BadRequestError, HeadersTooLargeError, RequestTimeoutError)
 STORE: Final[Errors] = (
     *ANYWHERE,
+    TooManyRequestsError,
     NotFoundError,
     errors.InvalidParameterError,
     errors.ForbiddenError,
