@@ -322,7 +322,7 @@ def test_a_client_that_leaves_takes_its_work_along(
 def test_a_full_server_says_so_at_once_and_lives(
     failing_mongo: EmbeddedMongo, faults: FailPoints, filled: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    served = serve(tmp_path_factory.mktemp("full"), uri=failing_mongo.uri, **PLAIN, max_concurrency=4)
+    served = serve(tmp_path_factory.mktemp("full"), uri=failing_mongo.uri, **PLAIN, max_concurrency=4, client_share=1)
     with served as full, full.client() as client:
         request = _request(f"/v1/{filled}?n=0", b"", "GET")
         with faults.failing("find", times=ALWAYS, blockConnection=True, blockTimeMS=2000):
