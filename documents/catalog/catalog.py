@@ -16,6 +16,7 @@ from documents.catalog.declared import DeclaredModel
 from documents.catalog.fields import id_coercion, read_time
 from documents.catalog.ids import admit_id, id_type_of, keep_id
 from documents.catalog.metadata import PLAIN, REFUSALS, Deed, Kind, Metadata, list_metadata
+from documents.catalog.sort_indexes import SortIndexes
 from documents.contracts.contract import Contract
 from documents.contracts.store import ContractStore
 from documents.contracts.verdict import Admitted, Lesson, Rejected
@@ -163,6 +164,7 @@ class Catalog:
     def __init__(self, connection: Connection, models: Iterable[DeclaredModel]) -> None:
         self._connection = connection
         self.contracts: Final = ContractStore(connection)
+        self.sort_indexes: Final = SortIndexes(connection)
         self.models: Mapping[str, DeclaredModel] = {model.name: model for model in models}
         self._declared = {name: CollectionEntry(name, model.id_type, model) for name, model in self.models.items()}
         self._cache: dict[str, _Cached] = {}

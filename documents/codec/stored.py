@@ -82,6 +82,8 @@ class StoredDocument:
 class StoredBatch:
     """Up to `limit` documents that MongoDB sent one behind the other, decoded together: half the work of one by one.
 
+    `read` holds what is meant in the order in which it was sent, and the document behind it if that was sent, too.
+
     Args:
         raw: Their BSON.
         limit: How many are meant.
@@ -90,7 +92,7 @@ class StoredBatch:
         size_bytes: What is meant ends before this size, but has one document at least.
     """
 
-    __slots__ = ("_json", "_limit", "_raw", "_step", "documents", "has_more")
+    __slots__ = ("_json", "_limit", "_step", "documents", "has_more", "raw", "read")
 
     def __init__(
         self,
@@ -101,13 +103,16 @@ class StoredBatch:
         more: bool = False,
         size_bytes: int = MAX_DOCUMENT_BYTES,
     ) -> None:
+        following: list[Document] = []
         if len(raw) > size_bytes:
-            raw, more = _cut(raw, size_bytes)
+            whole, (raw, more) = raw, _cut(raw, size_bytes)
+            following = [_decode(whole[len(raw) :][: _read_length(whole, len(raw))])] if more else []
         decoded = _decode_all(raw)
-        self._raw: Final = raw
+        self.raw: Final = raw
         self._limit: Final = limit
         self._step: Final = -1 if backwards else 1
         self.has_more: Final = more or len(decoded) > limit
+        self.read: Final = decoded + following
         self.documents: Final[list[Document]] = decoded[:limit][:: self._step]
         self._json: bytes | None = None
 
@@ -119,7 +124,7 @@ class StoredBatch:
 
     def split(self) -> list[StoredDocument]:
         """Return the documents as they are stored."""
-        return split_batch(self._raw)[: self._limit][:: self._step]
+        return split_batch(self.raw)[: self._limit][:: self._step]
 
 
 def etag_of(raw: bytes) -> str:

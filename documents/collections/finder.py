@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, TypeAlias
 
-from documents.codec.stored import StoredBatch
 from documents.collections.coalescer import Coalescer, Limits, Waiter, latest
+from documents.collections.paging import PageRead
 from documents.database.deadline import Deadline, Running
 
-Read: TypeAlias = Callable[[], Awaitable[StoredBatch]]
+Read: TypeAlias = Callable[[], Awaitable[PageRead]]
 
 LIMITS: Final = Limits(in_flight=1, items=1000, size_bytes=1000, waiting_bytes=10_000)
 """Every caller counts for one byte: what travels is the query, once. Who asks for a list that is on its way waits for
@@ -18,9 +18,9 @@ class Finder:
     """Reads lists, and those that are equal in every respect together."""
 
     def __init__(self) -> None:
-        self._coalescer: Coalescer[Hashable, Read, StoredBatch] = Coalescer(self._find, limits=LIMITS)
+        self._coalescer: Coalescer[Hashable, Read, PageRead] = Coalescer(self._find, limits=LIMITS)
 
-    async def find(self, key: Hashable, read: Read, *, deadline: Deadline) -> StoredBatch:
+    async def find(self, key: Hashable, read: Read, *, deadline: Deadline) -> PageRead:
         """Return what `read` gives.
 
         Args:
@@ -34,7 +34,7 @@ class Finder:
         """Wait for what is under way."""
         await self._coalescer.close()
 
-    async def _find(self, _: Hashable, batch: Sequence[Waiter[Read, StoredBatch]]) -> None:
+    async def _find(self, _: Hashable, batch: Sequence[Waiter[Read, PageRead]]) -> None:
         with Running(latest(batch), writes=False):
             found = await batch[0].item()
         for waiter in batch:

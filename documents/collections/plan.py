@@ -122,6 +122,7 @@ class Planner:
         return read.FindPlan(
             services=self._services,
             collection=entry.name,
+            collation=entry.collation,
             filter=selected,
             sort=sort,
             projection=parse_fields(operation.fields, pointer=f"{operation.place}fields"),

@@ -1,9 +1,10 @@
 """Reading: what a get, a find, a count and an aggregation do once they are planned."""
 
 import time
-from collections.abc import AsyncIterator, Hashable, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, cast
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.command_cursor import AsyncRawBatchCommandCursor
@@ -14,25 +15,29 @@ from documents.catalog.ids import Address
 from documents.codec.stored import StoredBatch, StoredDocument
 from documents.collections.addressed import find_at
 from documents.collections.operations import CountMode
+from documents.collections.paging import PageRead, PageReader, Question, Source
 from documents.collections.services import Services
 from documents.collections.transactions import revocably
 from documents.database.deadline import Deadline, Running
 from documents.errors import DocumentNotFoundError
 from documents.query.cursor import Cursor, seal
 from documents.query.filter import Filter
-from documents.query.keyset import after
+from documents.query.index_order import any_gives_order
+from documents.query.keyset_arrays import share_an_array
+from documents.query.order import EMPTY_ARRAY
 from documents.query.projection import Projection
+from documents.query.query_shape import equal_paths
+from documents.query.shapes import is_array
 from documents.query.sort import Sort
-from documents.query.sort_values import sort_values
-from documents.types import Document
-
-PAGE_BYTES: Final = 4 * 1024 * 1024
-"""Where a page ends even if it could have more documents: decoding more at once would keep others waiting."""
+from documents.types import SYSTEM_PREFIX, Document
 
 BOUND: Final = 10_000
 """Where a bounded count stops counting."""
 
 WHOLE: Final = Projection()
+
+ROW: Final = f"{SYSTEM_PREFIX[:-1]}_row"
+"""The field that holds a whole row while rows are sorted by it."""
 
 SCORE: Final = "_score"
 """The field that says how well a document matches `q`."""
@@ -123,6 +128,7 @@ class FindPlan:
     Args:
         services: What it stands on.
         collection: Whose documents.
+        collation: How the collection compares text; None compares bytes.
         filter: Which of them.
         sort: In what order; always total, `_id` being the last key.
         projection: Which fields.
@@ -135,6 +141,7 @@ class FindPlan:
 
     services: Services
     collection: str
+    collation: Mapping[str, Any] | None
     filter: Filter
     sort: Sort
     projection: Projection
@@ -148,88 +155,125 @@ class FindPlan:
         """Return the page."""
         began = time.perf_counter()
         try:
-            batch = await self.services.finder.find(self._key, self._read, deadline=deadline)
+            page = await self.services.finder.find(self._key, self._read, deadline=deadline)
         finally:
-            sort = () if self.by_score else self.sort.keys
+            sort = () if self.by_score else self._lead or self.sort.keys
             self.services.shapes.note(self.collection, self.filter, sort, seconds=time.perf_counter() - began)
         counted = await self.count.run(deadline) if self.count else None
         with Running(deadline, writes=False):
-            return await self._page(batch, counted)
+            return await self._page(page, counted)
 
     @property
     def _backwards(self) -> bool:
         return self.cursor is not None and self.cursor.backwards
 
     @property
-    def _order(self) -> Sort:
-        return self.sort.reversed() if self._backwards else self.sort
+    def _lead(self) -> tuple[tuple[str, int], ...]:
+        return self.sort.leading.keys
 
     @property
     def _key(self) -> Hashable:
         return (self.scope, self.projection, self.limit, None if self.cursor is None else repr(self.cursor))
 
-    async def _read(self) -> StoredBatch:
+    async def _read(self) -> PageRead:
         return await revocably(self.services, self._read_in)
 
-    async def _read_in(self, session: AsyncClientSession) -> StoredBatch:
+    async def _read_in(self, session: AsyncClientSession) -> PageRead:
+        source = Source(
+            partial(self._find, session),
+            partial(self._count, session),
+            partial(self._first, session) if self.collation else None,
+        )
+        order = self.sort.reversed() if self._backwards else self.sort
+        reader = PageReader(source, order, self.limit, self.cursor)
+        return await reader.read(by_index=await self._is_served())
+
+    async def _is_served(self) -> bool:
+        """Whether an index gives the order without `_id`, and none gives it with `_id`."""
+        if self.by_score or not self._lead or share_an_array([path for path, _ in self._lead]):
+            return False
+        indexes = await self.services.catalog.sort_indexes.get(self.collection, self.collation)
+        equal = equal_paths(self.filter.to_mongo())
+        return any_gives_order(indexes, self._lead, equal) and not any_gives_order(indexes, self.sort.keys, equal)
+
+    async def _find(self, session: AsyncClientSession, asked: Question) -> tuple[bytes, bool]:
         collection = self.services.connection.collection(self.collection)
-        size = self.limit + 1
-        if self.by_score:
+        if self.by_score or asked.by_row:
             cursor = await collection.aggregate_raw_batches(
-                self._pipeline(size), session=session, batchSize=size, allowDiskUse=False
+                self._pipeline(asked), session=session, batchSize=asked.size, allowDiskUse=False
             )
         else:
             cursor = collection.find_raw_batches(
-                self._filter(),
+                self._filter(asked.where),
                 self.projection.to_mongo(self.sort),
-                sort=self._order.to_mongo(),
-                limit=size,
-                batch_size=size,
+                sort=asked.order.to_mongo(),
+                limit=asked.size,
+                batch_size=asked.size,
                 allow_disk_use=False,
                 session=session,
             )
-        raw, more = await _first_reply(cursor)
-        return StoredBatch(raw, limit=self.limit, backwards=self._backwards, more=more, size_bytes=PAGE_BYTES)
+        return await _first_reply(cursor)
 
-    def _after(self) -> Document | None:
-        if self.cursor is None:
-            return None
-        # Others may have stored ids of other types. Not to rely on the catalog costs a page a tenth of a millisecond.
-        return after(self.sort, self.cursor.values, backwards=self.cursor.backwards, id_type_is_uniform=False)
+    async def _count(self, session: AsyncClientSession, where: Document) -> int:
+        collection = self.services.connection.collection(self.collection)
+        return await collection.count_documents(self._filter(where), session=session)
 
-    def _filter(self) -> Document:
-        beyond = self._after()
-        if beyond is None:
+    async def _first(
+        self,
+        session: AsyncClientSession,
+        choices: Sequence[tuple[Any, ...]],
+        order: Sort,
+    ) -> int:
+        rows: list[Document] = [
+            {"n": n, "v": {"$literal": {f"k{at}": _wrapped(value) for at, value in enumerate(choice)}}}
+            for n, choice in enumerate(choices)
+        ]
+        keys = {f"v.k{at}": way for at, (_, way) in enumerate(order.keys)}
+        pipeline: list[Document] = [{"$documents": rows}, {"$sort": keys}, {"$limit": 1}]
+        found = await self.services.connection.database.aggregate(pipeline, session=session, collation=self.collation)
+        return (await found.to_list())[0]["n"]
+
+    def _filter(self, where: Document | None) -> Document:
+        if where is None:
             return self.filter.to_mongo()
-        return beyond if self.filter.is_empty else {"$and": [self.filter.to_mongo(), beyond]}
+        return where if self.filter.is_empty else {"$and": [self.filter.to_mongo(), where]}
 
-    def _pipeline(self, size: int) -> list[Document]:
-        beyond = self._after()
+    def _pipeline(self, asked: Question) -> list[Document]:
         projection = self.projection.to_mongo(self.sort)
+        sort = dict(asked.order.to_mongo())
         return [
             {"$match": self.filter.to_mongo()},
-            {"$set": {SCORE: {"$meta": "textScore"}}},
-            *([{"$match": beyond}] if beyond else []),
-            {"$sort": dict(self._order.to_mongo())},
-            {"$limit": size},
+            *([{"$set": {SCORE: {"$meta": "textScore"}}}] if self.by_score else []),
+            *([{"$match": asked.where}] if asked.where else []),
+            *([{"$set": {ROW: "$$ROOT"}}] if asked.by_row else []),
+            {"$sort": {**sort, ROW: asked.order.keys[-1][1]} if asked.by_row else sort},
+            *([{"$skip": asked.skip}] if asked.skip else []),
+            {"$limit": asked.size},
+            *([{"$unset": ROW}] if asked.by_row else []),
             *([{"$project": projection}] if projection else []),
         ]
 
-    async def _page(self, batch: StoredBatch, counted: Counted | None) -> Page:
-        page, more, began = batch.documents, batch.has_more, self.cursor is not None
+    async def _page(self, page: PageRead, counted: Counted | None) -> Page:
+        before, behind = (page.far, page.near) if self._backwards else (page.near, page.far)
         return Page(
-            batch=batch,
-            next=await self._seal(page[-1:], backwards=False) if (began if self._backwards else more) else None,
-            prev=await self._seal(page[:1], backwards=True) if (more if self._backwards else began) else None,
+            batch=page.batch,
+            next=await self._seal(behind),
+            prev=await self._seal(before),
             projection=self.projection if self.projection.is_widened_by(self.sort) else WHOLE,
             counted=counted,
         )
 
-    async def _seal(self, edge: Sequence[Document], *, backwards: bool) -> str | None:
-        if not edge:
+    async def _seal(self, cursor: Cursor | None) -> str | None:
+        if cursor is None:
             return None
-        values = sort_values(edge[0], self._order)
-        return seal(Cursor(tuple(values), backwards), secret=await self.services.cursor_secret.read(), scope=self.scope)
+        return seal(cursor, secret=await self.services.cursor_secret.read(), scope=self.scope)
+
+
+def _wrapped(value: object) -> object:
+    """Return a sort value as a field that is sorted by it: an array is a value only as an element of another one."""
+    if value is EMPTY_ARRAY:
+        return []
+    return [value] if is_array(value) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from math import inf, nan
 from typing import Any, Final
 from uuid import UUID
 
-from bson import Binary, ObjectId, Timestamp
+from bson import Binary, Code, ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from documents.errors import QueryRefusedError
 from documents.query.order import Bracket, bracket_of, is_nan
 
 Condition = tuple[str, dict[str, Any]]
@@ -31,14 +30,16 @@ _WHOLE: Final[Mapping[Bracket, tuple[dict[str, Any], ...]]] = {
     Bracket.BOOL: ({"$gte": False},),
     Bracket.DATE: ({"$gte": DatetimeMS(-(2**63))},),
     Bracket.TIMESTAMP: ({"$gte": Timestamp(0, 0)},),
-    Bracket.REGEX: ({"$type": "regex"},),
-    Bracket.CODE: ({"$type": ["dbPointer", "javascript", "javascriptWithScope"]},),
+    Bracket.REGEX: ({"$type": ["regex", "dbPointer"]},),
+    Bracket.CODE: ({"$gte": Code("")},),
+    Bracket.SCOPED_CODE: ({"$gte": Code("", {})},),
     Bracket.MAX_KEY: ({"$type": "maxKey"},),
 }
 """What covers a bracket. `$gte` with its least value where there is one: unlike `$type`, its negation has bounds."""
 
-_SINGLE: Final = frozenset({Bracket.MIN_KEY, Bracket.EMPTY_ARRAY, Bracket.NULL, Bracket.MAX_KEY})
-_INCOMPARABLE: Final = frozenset({Bracket.REGEX, Bracket.CODE})
+_SINGLE: Final = frozenset({Bracket.MIN_KEY, Bracket.EMPTY_ARRAY, Bracket.NULL, Bracket.REGEX, Bracket.MAX_KEY})
+"""Brackets in which nothing stands before anything else. MongoDB does sort regular expressions, but refuses to compare
+with one, so a place is before, at or after all of them."""
 
 
 def before(path: str, value: object, direction: int) -> list[Condition]:
@@ -79,8 +80,6 @@ def _nothing_below(path: str) -> list[Condition]:
 
 def _compared(path: str, operator: str, value: object) -> list[Condition]:
     bracket = bracket_of(value)
-    if bracket in _INCOMPARABLE:
-        raise QueryRefusedError(f"A page ends at a {type(value).__name__}, which MongoDB does not compare.")
     if bracket in _SINGLE:
         return _bracket(path, bracket) if operator in ("$eq", "$lte", "$gte") else []
     if bracket is Bracket.NUMBER:

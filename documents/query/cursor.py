@@ -25,10 +25,19 @@ _READING: Final[CodecOptions[dict[str, Any]]] = CodecOptions(datetime_conversion
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ended: the sort values of its last document, and which way the reader went."""
+    """Where a page ended.
+
+    Args:
+        values: The sort values of its last document, or the first ones of them (see `documents.query.ties.place_of`).
+        backwards: Which way the reader goes.
+        tied: Whether documents that differ from it in `_id` alone may follow.
+        skip: Documents that share all of `values` and were shown already; 0 where none of them is to be shown.
+    """
 
     values: tuple[Any, ...]
     backwards: bool = False
+    tied: bool = True
+    skip: int = 0
 
 
 def seal(cursor: Cursor, *, secret: bytes, scope: bytes) -> str:
@@ -86,9 +95,15 @@ def _signature(payload: bytes, secret: bytes, scope: bytes) -> bytes:
 def _payload(cursor: Cursor) -> dict[str, Any]:
     # An empty array as a sort value is less than null, and BSON has nothing for that, so it is left out.
     values = {str(at): value for at, value in enumerate(cursor.values) if value is not EMPTY_ARRAY}
-    return {"n": len(cursor.values), "v": values, "b": cursor.backwards}
+    return {"n": len(cursor.values), "v": values, "b": cursor.backwards, "t": cursor.tied, "s": cursor.skip}
 
 
 def _cursor(payload: dict[str, Any]) -> Cursor:
     values = payload["v"]
-    return Cursor(tuple(values.get(str(at), EMPTY_ARRAY) for at in range(payload["n"])), payload["b"])
+    # Cursors that were made before there were ties and skips are good for any place.
+    return Cursor(
+        tuple(values.get(str(at), EMPTY_ARRAY) for at in range(payload["n"])),
+        payload["b"],
+        payload.get("t", True),
+        payload.get("s", 0),
+    )

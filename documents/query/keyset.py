@@ -19,7 +19,7 @@ from typing import Any
 from bson import MinKey
 
 from documents.query.brackets import Condition, at, at_or_before, before
-from documents.query.keyset_arrays import any_at_or_before, share_an_array
+from documents.query.keyset_arrays import all_at, any_at_or_before, any_before, share_an_array
 from documents.query.sort import TIE_BREAK, Sort
 
 Clause = dict[str, Any]
@@ -30,14 +30,12 @@ def after(sort: Sort, values: Sequence[object], *, id_type_is_uniform: bool, bac
 
     Args:
         sort: The order of the list.
-        values: The `sort_values` of the one, in the order in which it was read.
+        values: The `sort_values` of the one, in the order in which it was read. Where they are fewer than the keys, the
+            predicate is of what comes after all that begin with them.
         id_type_is_uniform: Whether every `_id` of the collection has one type, so that `$gt` finds them all.
         backwards: Whether to go the other way; the query then sorts by `sort.reversed()`.
-
-    Raises:
-        QueryRefusedError: A value is a regular expression or code, which MongoDB sorts but does not compare.
     """
-    keys = sort.reversed().keys if backwards else sort.keys
+    keys = (sort.reversed() if backwards else sort).keys[: len(values)]
     steps = [
         _Step(path, value, direction, plain=id_type_is_uniform and path == TIE_BREAK)
         for (path, direction), value in zip(keys, values, strict=True)
@@ -48,6 +46,20 @@ def after(sort: Sort, values: Sequence[object], *, id_type_is_uniform: bool, bac
         _all_of([clause for earlier in steps[:count] for clause in earlier.at()] + step.beyond())
         for count, step in enumerate(steps)
     ])  # fmt: skip
+
+
+def level(sort: Sort, values: Sequence[object]) -> Clause:
+    """Return the predicate that holds for the documents whose sort values begin with `values`.
+
+    Args:
+        sort: The order in which they were read.
+        values: Of the first keys, or of all.
+    """
+    keys = sort.keys[: len(values)]
+    if share_an_array([path for path, _ in keys]):
+        return _all_of([all_at(keys, values), {"$nor": any_before(keys, values)}])
+    steps = [_Step(path, value, direction, plain=False) for (path, direction), value in zip(keys, values, strict=True)]
+    return _all_of([clause for step in steps for clause in step.exactly()])
 
 
 class _Step:
@@ -68,6 +80,10 @@ class _Step:
     def not_before(self) -> list[Clause]:
         """No value is before."""
         return _none_of(before(self.path, self.value, self.direction))
+
+    def exactly(self) -> list[Clause]:
+        """The first value is this one."""
+        return [_any_of([{path: asked} for path, asked in at(self.path, self.value)]), *self.not_before()]
 
     def at(self) -> list[Clause]:
         """The first value is this one, or after it: then `beyond` holds as well, so nothing is let in by that."""

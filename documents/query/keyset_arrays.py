@@ -42,10 +42,23 @@ def _groups(paths: Sequence[str]) -> dict[str, list[str]]:
 
 def any_at_or_before(keys: Sequence[tuple[str, int]], values: Sequence[object]) -> list[Clause]:
     """Return the clauses of which one holds when a document stands at or before `values`."""
-    last = len(keys) - 1
+    return _any(keys, values, last="at or before")
+
+
+def any_before(keys: Sequence[tuple[str, int]], values: Sequence[object]) -> list[Clause]:
+    """Return the clauses of which one holds when a document stands before `values`."""
+    return _any(keys, values, last="before")
+
+
+def all_at(keys: Sequence[tuple[str, int]], values: Sequence[object]) -> Clause:
+    """Return the clause that holds when one of the places of a document is at `values`."""
+    return _together([(path, value, direction, "at") for (path, direction), value in zip(keys, values, strict=True)])
+
+
+def _any(keys: Sequence[tuple[str, int]], values: Sequence[object], *, last: str) -> list[Clause]:
     return [
         _together([
-            (path, value, direction, "at" if at < count else "at or before" if count == last else "before")
+            (path, value, direction, "at" if at < count else last if count == len(keys) - 1 else "before")
             for at, ((path, direction), value) in enumerate(zip(keys[: count + 1], values, strict=False))
         ])
         for count in range(len(keys))

@@ -30,6 +30,7 @@ class Bracket(IntEnum):
     TIMESTAMP = 47
     REGEX = 50
     CODE = 60
+    SCOPED_CODE = 65
     MAX_KEY = 127
 
 
@@ -56,6 +57,8 @@ def bson_order(value: object) -> Key:
     Source:
         MongoDB manual, Comparison/Sort Order.
     """
+    if isinstance(value, Code) and value.scope is not None:
+        return (Bracket.SCOPED_CODE, str(value), _object(value.scope))
     for kind in type(value).__mro__:
         rule = _RULES.get(kind)
         if rule is not None:
@@ -126,7 +129,7 @@ _RULES: Final[Mapping[type, _Rule]] = {
     int: (Bracket.NUMBER, lambda value: (1, value)),
     float: (Bracket.NUMBER, _number),
     Decimal128: (Bracket.NUMBER, _decimal),
-    Code: (Bracket.CODE, lambda value: (value.scope is not None, str(value), _object(value.scope or {}))),
+    Code: (Bracket.CODE, lambda value: (str(value),)),
     str: (Bracket.STRING, _itself),
     DBRef: (Bracket.OBJECT, lambda value: _object(value.as_doc())),
     dict: (Bracket.OBJECT, _object),

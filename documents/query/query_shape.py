@@ -66,6 +66,13 @@ def shapes_of(query: Mapping[str, Any], sort: Iterable[tuple[str, int]] = ()) ->
     return [shape for shape in (_shape(fields, order) for fields in _alternatives(whole)) if shape is not None]
 
 
+def equal_paths(query: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fields that every document which matches a compiled filter is compared with for equality."""
+    whole = _Fields()
+    _add_clauses(whole, query)
+    return frozenset(whole.equality)
+
+
 def shapes_of_pipeline(pipeline: Sequence[Mapping[str, Any]]) -> list[QueryShape]:
     """Return the shapes of an aggregation: those of the `$match` at its beginning, and of a `$sort` behind it."""
     stages = list(pipeline)

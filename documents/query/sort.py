@@ -16,7 +16,7 @@ TIE_BREAK: Final = "_id"
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """In which order. The last key is always `_id`, so that no two documents stand at the same place."""
+    """In which order. As parsed, its last key is always `_id`, so that no two documents stand at the same place."""
 
     keys: tuple[tuple[str, int], ...]
 
@@ -28,6 +28,16 @@ class Sort:
     def to_mongo(self) -> list[tuple[str, int]]:
         """Return the sort as MongoDB takes it."""
         return list(self.keys)
+
+    @property
+    def leading(self) -> "Sort":
+        """Return the order without `_id` at its end: what an index has to give for pages to be read from it."""
+        return Sort(self.keys[:-1])
+
+    @property
+    def tie_break(self) -> "Sort":
+        """Return the order of documents that are equal in everything else: by `_id` alone."""
+        return Sort(self.keys[-1:])
 
     def reversed(self) -> "Sort":
         """Return the opposite order."""

@@ -45,9 +45,13 @@ def sort_values(document: Document, sort: Sort) -> list[Any]:
     Returns:
         Values as stored; None for a missing field, and `EMPTY_ARRAY` for an array without elements.
     """
-    paths = [tuple(path.split(".")) for path, _ in sort.keys]
-    rows = _rows(document, paths)
+    rows = places(document, sort)
     return list(min(rows, key=lambda row: sort_key(row, sort))) if len(rows) > 1 else list(rows[0])
+
+
+def places(document: Document, sort: Sort) -> list[tuple[Any, ...]]:
+    """Return every list of sort values that `document` could have: several where a path leads into an array."""
+    return _rows(document, [tuple(path.split(".")) for path, _ in sort.keys])
 
 
 def sort_key(values: Sequence[object], sort: Sort) -> list[Any]:

@@ -9,9 +9,9 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from documents.errors import InvalidParameterError, QueryRefusedError
+from documents.errors import InvalidParameterError
 from documents.query.cursor import Cursor, open_cursor, seal
-from documents.query.keyset import after
+from documents.query.keyset import after, level
 from documents.query.order import bson_order
 from documents.query.sort import Sort, parse_sort
 from documents.query.sort_values import sort_key, sort_values
@@ -23,7 +23,7 @@ SCALARS: list[Any] = [
     None, 1, 2.5, -3, 2**60, 0.1, float("nan"), float("-inf"), float("inf"), Decimal128("1.5"), Decimal128("NaN"), "",
     "a", "b", {}, {"x": 1}, {"x": 2, "y": 1}, {"z": None}, Binary(b""), Binary(b"a"), Binary(b"ab", 5),
     ObjectId(b"\0" * 12),
-    ObjectId(b"\1" * 12), True, False, NEW, OLD, Timestamp(1, 1), MinKey(), MaxKey(),
+    ObjectId(b"\1" * 12), True, False, NEW, OLD, Timestamp(1, 1), Code("x"), Code("x", {}), Code("y"), MinKey(), MaxKey(),
 ]  # fmt: skip
 PATHS = ["a", "b", "a.x", "a.y", "b.x", "b.y", "a.x.y", "a.x.x", "a.y.x", "_id", "_id.x"]
 MIXED_IDS = [*range(12), "s1", "s2", "s3", ObjectId(b"\2" * 12), {"x": 1}, {"x": "s"}, 1.5, True, None]
@@ -149,10 +149,20 @@ def test_sort_values(sort: str, document: Document, values: list[Any]) -> None:
     assert sort_values(document, parse_sort(sort)) == values
 
 
-@pytest.mark.parametrize("value", [Regex("a"), Code("x")])
-def test_values_that_cannot_be_compared_are_refused(value: Any) -> None:
-    with pytest.raises(QueryRefusedError):
-        after(parse_sort("a"), [value, 1], id_type_is_uniform=True)
+def test_regular_expressions_are_passed_together(mongo_uri: str) -> None:
+    values: list[Any] = [Timestamp(1, 1), Regex("a"), Regex("b"), Code("a"), Code("b"), Code("a", {"n": 1}), MaxKey()]
+    with MongoClient[Document](mongo_uri) as client:
+        stored = client[DATABASE]["keyset"]
+        stored.delete_many({})
+        stored.insert_many([{"_id": n, "a": value} for n, value in enumerate(values)])
+
+        def found(sort: str) -> list[Any]:
+            beyond = after(parse_sort(sort), [Regex("a")], id_type_is_uniform=True)
+            return [each["_id"] for each in stored.find(beyond).sort("_id")]
+
+        assert (found("a"), found("-a")) == ([3, 4, 5, 6], [0])
+        level_with = level(parse_sort("a"), [Regex("a")])
+        assert [each["_id"] for each in stored.find(level_with).sort("_id")] == [1, 2]
 
 
 def test_ids_of_one_type_need_only_a_comparison() -> None:
