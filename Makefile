@@ -41,9 +41,11 @@ bench: .venv/.run ## Measure Sheaf beside its peers, with wrk; then backfills, e
 	$(BIN)/python -m benchmarks.backfill --documents 1000000
 	$(BIN)/python -m benchmarks.export --documents 1000000
 	$(BIN)/python -m benchmarks.ingest --documents 1000000
+	$(BIN)/python -m benchmarks.plain_index
 
 bench-quick: .venv/.run ## The essentials of that, in a few minutes
 	$(BIN)/python -m benchmarks --quick
+	$(BIN)/python -m benchmarks.plain_index --documents 200000
 
 lock: ## Bring requirements/*.lock up to date with pyproject.toml
 	$(PYTHON) scripts/lock.py

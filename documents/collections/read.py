@@ -186,10 +186,10 @@ class FindPlan:
         )
         order = self.sort.reversed() if self._backwards else self.sort
         reader = PageReader(source, order, self.limit, self.cursor)
-        return await reader.read(by_index=await self._is_served())
+        return await reader.read(by_index=await self.is_served())
 
-    async def _is_served(self) -> bool:
-        """Whether an index gives the order without `_id`, and none gives it with `_id`."""
+    async def is_served(self) -> bool:
+        """Return whether an index gives the order without `_id`, and none gives it with `_id`."""
         if self.by_score or not self._lead or share_an_array([path for path, _ in self._lead]):
             return False
         indexes = await self.services.catalog.sort_indexes.get(self.collection, self.collation)
