@@ -175,7 +175,7 @@ def test_advice(sheaf: Sheaf, database: Database) -> None:
     database["notes"].create_index("unused")
     now = datetime.now(UTC) - timedelta(days=1)
     database["_sheaf.query_shapes"].insert_one(
-        {"collection": "notes", "equality": ["city"], "range": [], "sort": [["at", -1], ["_id", -1]],
+        {"collection": "notes", "equality": ["city"], "range": [], "sort": [["at", -1]],
          "count": 70, "slow": 2, "seconds": 1.0, "since": now, "last": now}
     )  # fmt: skip
     said = sheaf("advise", "-c", "notes").stdout
