@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 from api.bodies import as_document
@@ -40,7 +40,7 @@ READ_PARAMETERS: Final[Mapping[str, Sequence[Format]]] = {
 }
 """Parameters that say how records are read, and of which formats."""
 
-LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", *READ_PARAMETERS)
+LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "max_bad", *READ_PARAMETERS)
 QUARANTINE_FORMATS: Final = ("json", "raw")
 
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}
@@ -63,6 +63,7 @@ class LoadRequest:
         name: Of the source.
         key: Under which it is loaded once.
         reading: How records are read, where a parameter says so.
+        max_bad: How many may be put aside.
     """
 
     collection: str
@@ -72,6 +73,7 @@ class LoadRequest:
     name: str | None
     key: str | None
     reading: Mapping[str, Any]
+    max_bad: str | None = None
 
     def to_load(self, form: Format, *, max_bytes: int) -> Load:
         """Return the load, now that it is known what is in the body.
@@ -87,7 +89,8 @@ class LoadRequest:
             if form not in READ_PARAMETERS[name]:
                 refuse(name, "not-allowed", f"{name} is for {' and '.join(READ_PARAMETERS[name])}, and this is {form}.")
         options = ReadOptions(max_bytes=max_bytes, **self.reading)
-        return Load(self.collection, form, self.mode, self.on, options, Origin.UPLOAD, self.name, self.key)
+        load = Load(self.collection, form, self.mode, self.on, options, Origin.UPLOAD, self.name, self.key)
+        return replace(load, max_bad=self.max_bad)
 
 
 def parse_load(exchange: Exchange) -> LoadRequest:
@@ -104,6 +107,7 @@ def parse_load(exchange: Exchange) -> LoadRequest:
         name=_given(own, "name", lambda text: _named("name", text)),
         key=_key(own.get("key"), exchange.header(b"idempotency-key")),
         reading=_reading(own),
+        max_bad=own.get("max_bad"),
     )
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.exchange import Exchange
 from api.media import Media
-from documents.errors import JobConflictError, JobFailedError
+from documents.errors import STOPS, JobConflictError, JobFailedError
 from documents.ingest.ingestion import JobReport
 from documents.ingest.jobs import Doing, Job, State
 from documents.ingest.quarantine import Quarantined
@@ -36,6 +36,9 @@ def loaded(exchange: Exchange, report: JobReport) -> Response:
         return accepted(exchange, report)
     if report.job.error is not None:
         where = f"GET {_address(report)} has the report."
+        stopped = STOPS.get(report.job.error["code"])
+        if stopped is not None:
+            raise stopped(f"{report.job.error['detail']} {where}")
         raise JobFailedError(f"{report.job.error['detail']} {where}")
     if report.job.state is State.CANCELLED:
         raise JobConflictError(f"Job {report.job.id} was cancelled.")

@@ -13,6 +13,7 @@ StoreError
 │   ├── InvalidCursorError          a page cursor
 │   ├── FilterRequiredError         an update or delete of everything
 │   ├── IndexRequiredError          something that only an index makes possible
+│   ├── SourceMisreadError          a load that was told wrong things about its source
 │   ├── InvalidIndexError           an index that MongoDB cannot build
 │   ├── InvalidContractError        what cannot be the contract of a collection
 │   ├── InvalidPolicyError          what cannot be the policies of a server
@@ -34,6 +35,10 @@ StoreError
 │   ├── WriteConflictError          others kept writing the same document
 │   ├── JobConflictError            a job that is in another state, or another process's
 │   ├── JobFailedError              a job that failed
+│   ├── LoadStoppedError            a load that went over a limit
+│   │   ├── NothingFitsError        none of its first records can be loaded
+│   │   ├── TooManyBadError         more bad records than it was to bear
+│   │   └── QuarantineFullError     more of them than the settings allow
 │   ├── JobLostError                a job that another process has taken over
 │   ├── UploadConflictError         an upload is at another place than its sender thinks
 │   └── OperationFailedError        an operation of an atomic request, so nothing was done
@@ -48,7 +53,7 @@ StoreError
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 Outcome = Literal["unknown", "not-applied"]
 
@@ -152,6 +157,15 @@ class IndexRequiredError(InputError):
     """The request needs an index that the collection has not: unique for upserts by key, text for `q`."""
 
     code = "index-required"
+
+
+class SourceMisreadError(InputError):
+    """A load's first records show that it was told wrong: of the key, the header, a type, the array. It wrote nothing.
+
+    The detail names the fields that there are.
+    """
+
+    code = "source-misread"
 
 
 class InvalidIndexError(InputError):
@@ -320,6 +334,34 @@ class JobFailedError(ConflictError):
 
     def __init__(self, detail: str = "The job failed for a fault of Sheaf's own. The log has the reason.") -> None:
         super().__init__(detail)
+
+
+class LoadStoppedError(ConflictError):
+    """A load was stopped by one of the limits that it was given, or that Sheaf has. What is loaded stays."""
+
+
+class NothingFitsError(LoadStoppedError):
+    """None of the first records of a load can be loaded, so the rest was not tried. The detail shows the first."""
+
+    code = "nothing-fits"
+
+
+class TooManyBadError(LoadStoppedError):
+    """More records of a load had to be put aside than `max_bad` allows."""
+
+    code = "too-many-bad"
+
+
+class QuarantineFullError(LoadStoppedError):
+    """The quarantine of a load or a collection has reached its budget. Discard records, or raise the setting."""
+
+    code = "quarantine-full"
+
+
+STOPS: Final[Mapping[str, type[StoreError]]] = {
+    kind.code: kind for kind in (SourceMisreadError, NothingFitsError, TooManyBadError, QuarantineFullError)
+}
+"""What may have stopped a load, by the codes that its job keeps."""
 
 
 class JobLostError(ConflictError):

@@ -30,6 +30,7 @@ from documents.indexes.apply import State, apply_plan
 from documents.indexes.compare import compare_indexes
 from documents.indexes.declared import declared_indexes
 from documents.indexes.planner import IndexPlanner
+from documents.ingest.gates import Budget
 from documents.ingest.ingestion import Ingestion
 from documents.migrations.errors import MigrationError, MigrationsPendingError
 from documents.migrations.revisions import load_revisions
@@ -156,7 +157,8 @@ async def _open_store(uri: str, settings: Settings, *, prepares: bool, counts_qu
         services = Services(connection, catalog, loader, finder, committer, CursorSecret(connection), shapes)
         policy = READ_ONLY if settings.read_only else FULL
         try:
-            yield Store(settings, connection, catalog, Planner(services), indexes, Ingestion(services), policy)
+            ingestion = Ingestion(services, Budget.of(settings))
+            yield Store(settings, connection, catalog, Planner(services), indexes, ingestion, policy)
         finally:
             await indexes.close()
     finally:

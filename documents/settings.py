@@ -121,6 +121,16 @@ class Settings(BaseSettings):
         ge=1024,
         description="Largest upload to `:ingest`, as it comes, and decompressed if it is compressed.",
     )
+    quarantine_load_records: int = Field(
+        50_000, ge=0, description="Records that one load may put aside; then it stops, and can go on later."
+    )
+    quarantine_load_bytes: int = Field(256 * 1024 * 1024, ge=0, description="Bytes of such records of one load.")
+    quarantine_collection_records: int = Field(
+        500_000, ge=0, description="Records that may be in the quarantine of one collection."
+    )
+    quarantine_collection_bytes: int = Field(
+        2 * 1024 * 1024 * 1024, ge=0, description="Bytes of such records of one collection."
+    )
     max_concurrency: int = Field(256, ge=1, description="Requests served at once by a process; more get 503.")
     max_exports: int = Field(
         32, ge=1, description="Long answers, such as exports, sent at once by a process; more get 503."

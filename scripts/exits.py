@@ -14,6 +14,15 @@ REFUSED: Final = 3
 LOCKED: Final = 4
 """Another process holds the lock, or works on the job, and the command would not wait for it any longer."""
 
+TOO_MANY_BAD: Final = 5
+"""A load put more records aside than `--max-bad` allows."""
+
+NOTHING_FITS: Final = 6
+"""None of the first records of a load could be loaded, and the rest was not tried."""
+
+QUARANTINE_FULL: Final = 7
+"""The quarantine has reached its budget, and the load stopped."""
+
 INTERRUPTED: Final = 130
 """Ctrl-C stopped it."""
 

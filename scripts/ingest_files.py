@@ -39,6 +39,7 @@ class Wanted:
         form: Their format; None to look.
         options: How they are read.
         key: Under which the one file is loaded once.
+        max_bad: How many records of each file may be put aside.
     """
 
     collection: str
@@ -47,6 +48,7 @@ class Wanted:
     form: Format | None
     options: ReadOptions
     key: str | None
+    max_bad: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,12 @@ class Input:
         if self.stream is not None:
             return StreamSource(self.stream, self.head)
         return FileSource(self.path or Path(self.name), self.size_bytes)
+
+
+def as_items(found: Input, wanted: Wanted) -> Input:
+    """Return a file of one object in a line as JSON, where an array in it is wanted."""
+    is_object = wanted.form is None and wanted.options.items and found.form in (Format.NDJSON, Format.EJSON)
+    return replace(found, form=Format.JSON, note=None) if is_object else found
 
 
 async def look_at(name: str, form: Format | None) -> Input:
@@ -138,6 +146,7 @@ async def to_load(found: Input, wanted: Wanted) -> Load:
         Origin.STREAM if found.path is None else Origin.FILE,
         found.name,
         wanted.key,
+        max_bad=wanted.max_bad,
     )
     if found.path is None:
         return load

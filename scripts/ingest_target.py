@@ -9,17 +9,31 @@ import typer
 
 from api.collector import spare_the_collector
 from documents.database.deadline import Deadline, Running
-from documents.errors import JobConflictError, JobLostError
+from documents.errors import (
+    JobConflictError,
+    JobLostError,
+    LoadStoppedError,
+    NothingFitsError,
+    QuarantineFullError,
+    TooManyBadError,
+)
 from documents.ingest.ingestion import Ingestion, Plan
 from documents.lifecycle import Store, open_store
 from documents.settings import Settings
 from scripts.console import announce, errors_to
-from scripts.exits import FAILED, INTERRUPTED, LOCKED
+from scripts.exits import FAILED, INTERRUPTED, LOCKED, NOTHING_FITS, QUARANTINE_FULL, TOO_MANY_BAD
 from scripts.ingest_files import IngestFileError
 from scripts.running import run
 
 PLAN_SECONDS: Final = 60.0
 SWITCH_SECONDS: Final = 0.001
+
+STOPPED: Final = {
+    TooManyBadError.code: TOO_MANY_BAD,
+    NothingFitsError.code: NOTHING_FITS,
+    QuarantineFullError.code: QUARANTINE_FULL,
+}
+"""What a command exits with when a load went over a limit."""
 
 T = TypeVar("T")
 
@@ -52,7 +66,8 @@ def go(work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` gives, and end the command with its code where it gives nothing.
 
     Raises:
-        typer.Exit: Another process works on the job, a file cannot be loaded, or somebody has stopped the command.
+        typer.Exit: Another process works on the job, a file cannot be loaded, a load went over a limit, or somebody
+            has stopped the command.
     """
     try:
         return run(work)
@@ -64,6 +79,9 @@ def go(work: Coroutine[Any, Any, T]) -> T:
     except BusyError as error:
         errors_to(error.error)
         raise typer.Exit(LOCKED) from None
+    except LoadStoppedError as error:
+        errors_to(error)
+        raise typer.Exit(STOPPED[error.code]) from None
 
 
 class BusyError(Exception):

@@ -42,6 +42,12 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
         "Of json: the member of an object whose array has the records, as `features` in GeoJSON.",
         {**_NAME, "examples": ["features"]},
     ),
+    "max-bad": in_query(
+        "max_bad",
+        "How many records may be put aside, as `100`, or as a share of those received, `1%`. Then the load stops. A "
+        "share is judged from 10,000 records on, and at the end.",
+        {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%?$", "examples": ["1%"]},
+    ),
     "source-name": in_query("name", "Of the source, for people.", _NAME),
     "load-key": in_query("key", "Under which this is loaded once, however often it is sent.", _NAME),
     "idempotency-key": in_header("Idempotency-Key", "The same as `key`.", {**_NAME, "pattern": '^[^" ]+$'}),

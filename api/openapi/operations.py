@@ -26,8 +26,8 @@ FIND: Final = ("sort", "fields", "limit", "cursor", "q", "field-filters", "filte
 HTML: Final = "text/html"
 EXPORT: Final = ("sort", "fields", "limit-export", "q", "field-filters", "filter", "format", "compress", "trailer")
 INGEST: Final = (
-    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", "source-name", "load-key",
-    "idempotency-key", "upload-complete", "prefer",
+    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", "max-bad",
+    "source-name", "load-key", "idempotency-key", "upload-complete", "prefer",
 )  # fmt: skip
 ONE: Final = ("if-match", "if-none-match", "prefer")
 

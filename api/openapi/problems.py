@@ -142,6 +142,7 @@ _OWN: Final[Mapping[tuple[str, str], Errors]] = {
         *STORE,
         *UPLOAD,
         errors.IndexRequiredError,
+        *errors.STOPS.values(),
         errors.JobFailedError,
         errors.WriteConflictError,
         errors.DuplicateValuesError,

@@ -118,6 +118,7 @@ class Outcome:
         discarded: How often each path was left out, as the contract says.
         faults: What was wrong with records, the first of them.
         sample: Some of its documents, to be looked at; not written down.
+        quarantined_bytes: What is kept of the records that were put aside; not written down.
     """
 
     span: Span
@@ -127,6 +128,7 @@ class Outcome:
     discarded: Counter[str] = field(default_factory=Counter[str])
     faults: list[RecordFault] = field(default_factory=list[RecordFault])
     sample: Sequence[bytes] = ()
+    quarantined_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class Claim:
 
     Attributes:
         job: As it was when it was taken.
+        jobs: Where it is kept.
         epoch: Number of this taking. Whoever took the job later has a greater one.
         pace: Written down with each renewal.
         is_cancelling: Whether somebody wants the job to stop.
@@ -61,7 +62,7 @@ class Claim:
         self.pace = job.pace
         self.is_cancelling = job.is_cancelling
         self._connection = connection
-        self._jobs = jobs
+        self.jobs: Final = jobs
         self._sessions: list[AsyncClientSession] = sessions
         self._numbers = [0] * SLOTS
         self._is_lost = False
@@ -154,7 +155,7 @@ class Claim:
 
     async def _renew(self) -> Document | None:
         changes: Document = {"$set": {"expires": _from_now(LEASE_SECONDS), "pace": {"$literal": asdict(self.pace)}}}
-        return await self._jobs.records.find_one_and_update(
+        return await self.jobs.records.find_one_and_update(
             {"_id": self.job.id, "epoch": self.epoch}, [changes], return_document=ReturnDocument.AFTER
         )
 
@@ -162,7 +163,7 @@ class Claim:
         """Write down what became of the job."""
         told = None if error is None else {"code": error.code, "detail": error.detail}
         with Running(Deadline(STEP_SECONDS), writes=True):
-            await self._jobs.finish(self.job.id, state, epoch=self.epoch, error=told, pace=asdict(self.pace), **more)
+            await self.jobs.finish(self.job.id, state, epoch=self.epoch, error=told, pace=asdict(self.pace), **more)
 
     async def close(self) -> None:
         """Give the job back, so that whoever wants it next need not wait."""
@@ -172,7 +173,7 @@ class Claim:
         try:
             with Running(Deadline(RELEASE_SECONDS), writes=True):
                 freed = {"$unset": {"expires": 1, "holder": 1}}
-                await self._jobs.records.update_one({"_id": self.job.id, "epoch": self.epoch}, freed)
+                await self.jobs.records.update_one({"_id": self.job.id, "epoch": self.epoch}, freed)
         except StoreError as error:
             _log.warning("Job %s was not given back; its lease runs out by itself: %s", self.job.id, error.detail)
 

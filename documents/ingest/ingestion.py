@@ -1,13 +1,11 @@
 """What can be asked about loads, jobs and the quarantine, planned under a policy; and the running of jobs."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
-
-from pymongo import IndexModel
 
 from documents.access.policy import Action, Policy
 from documents.catalog.ids import read_url_id
@@ -30,6 +28,7 @@ from documents.errors import (
 )
 from documents.ingest.batches import BatchStore, Books
 from documents.ingest.claim import Claim, hold_job
+from documents.ingest.gates import Budget, MaxBad
 from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
 from documents.ingest.preview import Preview, preview_load
@@ -56,6 +55,13 @@ _ACTIONS: Final[Mapping[Mode, tuple[Action, ...]]] = {
     Mode.MERGE: (Action.CREATE, Action.UPDATE),
     Mode.DELETE: (Action.DELETE,),
 }
+
+_TABLES: Final = (Format.CSV, Format.TSV)
+_OPTIONS: Final[Mapping[str, Sequence[Format]]] = {
+    **dict.fromkeys(("header", "types", "infer", "nested"), _TABLES),
+    "items": (Format.JSON,),
+}
+"""The formats for which each option of reading means something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +250,12 @@ class Ingestion:
 
     Args:
         services: What it stands on.
+        budget: What may be in quarantine.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, budget: Budget) -> None:
         connection = services.connection
+        self._budget = budget
         self._services = services
         self._connection = connection
         self.stores: Final = Stores(
@@ -410,7 +418,9 @@ class Ingestion:
                 running = run_replay(self._services, stores, claim)
             else:
                 source = source or UploadSource(stores.uploads, stores.jobs, job_id)
-                running = run_load(self._services, stores, claim, source, patience_seconds=patience_seconds)
+                running = run_load(
+                    self._services, stores, claim, source, budget=self._budget, patience_seconds=patience_seconds
+                )
             try:
                 async with aclosing(running) as progresses:
                     async for progress in progresses:
@@ -449,14 +459,11 @@ class Ingestion:
                 await self.stores.uploads.remove(job_id)
 
     async def _create(self, load: Load, by: str, *, makes_index: bool) -> tuple[Job, bool]:
-        notes: list[str] = []
-        if makes_index:
-            key = [(path, 1) for path in load.on]
-            await self._connection.collection(load.collection).create_indexes([IndexModel(key, unique=True)])
-            notes.append(f"The empty collection got a unique index over {', '.join(load.on)}.")
-        job, is_new = await self.stores.jobs.create(load, by=by, notes=notes)
+        job, is_new = await self.stores.jobs.create(load, by=by, makes_index=makes_index)
         if job.state in (State.CANCELLED, State.FAILED):
             job = await self.stores.jobs.reopen(job.id)
+        if job.load.max_bad != load.max_bad and job.state is State.OPEN:
+            job = await self.stores.jobs.set_limit(job.id, load.max_bad)
         if job.upload is not None and job.upload.is_forgotten:
             # So nobody could say whether this is the same.
             detail = f"Job {job.id} stopped half-way, and its upload is forgotten. Undo it, and its key is free again."
@@ -529,6 +536,12 @@ class Ingestion:
 
 def _check(load: Load) -> None:
     """Refuse what could only fail later, for each record."""
+    if load.max_bad is not None:
+        MaxBad.parse(load.max_bad)
+    for name, formats in _OPTIONS.items():
+        if getattr(load.options, name) and load.form not in formats:
+            detail = f"{name} is for {' and '.join(formats)}, and this is {load.form}."
+            raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
     if not 1 <= len(load.on) <= MAX_KEYS or not all(map(is_field_path, load.on)):
         detail = f"on names 1 to {MAX_KEYS} fields."
         raise InvalidParameterError(detail, [Fault("?on", "invalid", detail)])

@@ -75,6 +75,7 @@ class Load:
         key: Under which it is loaded once; None to load it whatever was before.
         digest: Of the source's bytes, where they are known beforehand.
         size_bytes: Of the source, likewise.
+        max_bad: How many records may be put aside, as `100` or `1%`; None for any number.
     """
 
     collection: str
@@ -87,6 +88,7 @@ class Load:
     key: str | None = None
     digest: str | None = None
     size_bytes: int | None = None
+    max_bad: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ class Job:
         chosen: Of a replay, which records of the quarantine: the members of `Chosen`.
         totals: What its batches came to (`Books.to_totals`), so that they need not all be read again; None before its
             end, and where it came to another end than its own.
+        makes_index: Whether its collection needs a unique index over its key, made with the first record that has one.
     """
 
     id: str
@@ -167,6 +170,7 @@ class Job:
     columns: Sequence[tuple[str, str]] = ()
     chosen: Mapping[str, Any] | None = None
     totals: Mapping[str, Any] | None = None
+    makes_index: bool = False
 
 
 class JobStore:
@@ -186,7 +190,7 @@ class JobStore:
         return self._connection.collection(JOBS)
 
     async def create(
-        self, load: Load, *, by: str, notes: Sequence[str] = (), chosen: Mapping[str, Any] | None = None
+        self, load: Load, *, by: str, makes_index: bool = False, chosen: Mapping[str, Any] | None = None
     ) -> tuple[Job, bool]:
         """Return the job for a load, and whether it is new: one with the same key is gone on with.
 
@@ -194,13 +198,14 @@ class JobStore:
             JobConflictError: The key was used for another load.
         """
         await self._prepare()
-        record = {**_to_record(load, by=by, notes=notes), "chosen": None if chosen is None else dict(chosen)}
+        more = {"makes_index": makes_index, "chosen": None if chosen is None else dict(chosen)}
+        record = _to_record(load, by=by) | more
         try:
             await self.records.insert_one(record)
         except DuplicateKeyError:
             found = await self.records.find_one({"key": load.key, "collection": load.collection})
             if found is None:  # it was undone at this moment, and so has given up its key
-                return await self.create(load, by=by, notes=notes)
+                return await self.create(load, by=by, makes_index=makes_index, chosen=chosen)
             return _same(_from_record(found), load), False
         return _from_record(record), True
 
@@ -344,6 +349,16 @@ class JobStore:
         """Note which columns a table has, so that its rows can be read one by one."""
         await self.records.update_one({"_id": job_id}, {"$set": {"columns": [list(column) for column in columns]}})
 
+    async def note_index(self, job_id: str, note: str) -> None:
+        """Note that a load's index is made."""
+        made = {"$set": {"makes_index": False}, "$addToSet": {"notes": note}}
+        await self.records.update_one({"_id": job_id}, made)
+
+    async def set_limit(self, job_id: str, max_bad: str | None) -> Job:
+        """Let a job that goes on bear another number of bad records, and return it."""
+        await self.records.update_one({"_id": job_id}, {"$set": {"max_bad": max_bad}})
+        return await self.get(job_id)
+
     async def complete_upload(self, job_id: str, *, size_bytes: int, digest: str) -> None:
         """Note that all of an upload is here."""
         upload = {"is_complete": True, "size_bytes": Int64(size_bytes), "digest": digest}
@@ -397,7 +412,7 @@ def _described(load: Load) -> tuple[Any, ...]:
     return (load.mode, load.on, load.form, load.origin, *told)
 
 
-def _to_record(load: Load, *, by: str, notes: Sequence[str]) -> Document:
+def _to_record(load: Load, *, by: str) -> Document:
     options = load.options
     return {
         "_id": new_id(),
@@ -424,7 +439,8 @@ def _to_record(load: Load, *, by: str, notes: Sequence[str]) -> Document:
         "created": datetime.now(UTC).replace(tzinfo=None),
         "upload": {"is_complete": False} if load.origin is Origin.UPLOAD else None,
         "epoch": Int64(0),
-        "notes": list(notes),
+        "notes": [],
+        "max_bad": load.max_bad,
     }
 
 
@@ -448,6 +464,7 @@ def _from_record(record: Document) -> Job:
         key=record.get("key"),
         digest=record["digest"],
         size_bytes=record["size_bytes"],
+        max_bad=record.get("max_bad"),
     )
     holder = record.get("holder")
     upload = record["upload"]
@@ -469,4 +486,5 @@ def _from_record(record: Document) -> Job:
         columns=tuple((name, kind) for name, kind in record.get("columns", ())),
         chosen=record["chosen"],
         totals=record.get("totals"),
+        makes_index=record.get("makes_index", False),
     )

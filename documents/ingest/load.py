@@ -16,6 +16,7 @@ from documents.database.deadline import Deadline, Running
 from documents.errors import InvalidParameterError
 from documents.ingest.batches import BatchStore, Counts, Outcome
 from documents.ingest.claim import SLOTS, STEP_SECONDS, Claim
+from documents.ingest.gates import Budget, Gates, check_first
 from documents.ingest.jobs import Job, JobStore, Pace, State
 from documents.ingest.prepare import kept_form
 from documents.ingest.profiles import LoadProfile
@@ -66,7 +67,13 @@ class Stores:
 
 
 async def run_load(
-    services: Services, stores: Stores, claim: Claim, source: Source, *, patience_seconds: float = PATIENCE_SECONDS
+    services: Services,
+    stores: Stores,
+    claim: Claim,
+    source: Source,
+    *,
+    budget: Budget,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> AsyncGenerator[Progress]:
     """Load what a source has and is not committed yet, and yield how far it is, at least once.
 
@@ -78,6 +85,7 @@ async def run_load(
         stores: Where it keeps its books.
         claim: The job, held by the caller.
         source: The bytes, from the beginning.
+        budget: What may be in quarantine.
         patience_seconds: How long to wait for a database that is out of reach.
 
     Raises:
@@ -89,11 +97,13 @@ async def run_load(
         await stores.batches.prepare()
         await stores.quarantine.prepare()
         earlier = await stores.batches.read(claim.job.id, faults=0)
+        usage = await stores.quarantine.usage(claim.job.load.collection, claim.job.id)
+    gates = Gates(claim.job.load, budget, *usage)
     done = Done(earlier.spans)
     meter = Meter(claim, source, earlier.counts)
     yield meter.read()
     if not done.is_all:
-        run = _Run(services, stores, claim, meter=meter, done=done, patience_seconds=patience_seconds)
+        run = _Run(services, stores, claim, meter=meter, done=done, gates=gates, patience_seconds=patience_seconds)
         async with aclosing(run.go(source)) as progresses:
             async for progress in progresses:
                 yield progress
@@ -123,11 +133,14 @@ class _Run:
         *,
         meter: "Meter",
         done: Done,
+        gates: Gates,
         patience_seconds: float,
     ) -> None:
         self._claim = claim
         self._meter = meter
         self._done = done
+        self._gates = gates
+        self._needs_index = claim.job.makes_index
         self._width = Width(SLOTS)
         self._has_columns = bool(claim.job.columns)
         self._stores = stores
@@ -164,7 +177,7 @@ class _Run:
                         break
                     self._claim.check()
                     await self._note_columns(reader)
-                    keys = await self._writer.keys_of(batch)
+                    keys = await self._look_at(batch)
                     while any(not keys.isdisjoint(held) for held in self._keys.values()):
                         await self._next()
                         yield self._meter.read()
@@ -175,6 +188,7 @@ class _Run:
                 await self._next()
                 yield self._meter.read()
             await self._profile.save(self._meter.received)
+            self._gates.check(self._meter.counts, is_end=self._meter.is_done)
         finally:
             for task in self._running:
                 task.cancel()
@@ -188,6 +202,16 @@ class _Run:
             columns = [(column.name, column.type) for column in reader.columns]
             with Running(Deadline(STEP_SECONDS), writes=True):
                 await self._stores.jobs.set_columns(self._claim.job.id, columns)
+
+    async def _look_at(self, batch: Batch) -> frozenset[Hashable]:
+        """Return the keys of a batch. Stop before the first one if it shows that the load was told wrong things."""
+        if not self._meter.received and not self._running:
+            check_first(self._claim.job.load, batch)
+        keys = await self._writer.keys_of(batch)
+        if self._needs_index and keys:
+            await self._writer.make_index()
+            self._needs_index = False
+        return keys
 
     def _start(self, batch: Batch, keys: frozenset[Hashable]) -> None:
         slot = self._free.pop(0)
@@ -205,6 +229,8 @@ class _Run:
             outcome = task.result()
             self._width.wrote(outcome.counts.received)
             self._meter.add(outcome.counts)
+            self._gates.add(outcome.counts.quarantined, outcome.quarantined_bytes)
+            self._gates.check(self._meter.counts)
             await self._profile.add(outcome.sample, self._meter.received)
 
     def _wait(self, reason: str | None) -> None:
@@ -255,6 +281,11 @@ class Meter:
     def wait(self, reason: str | None) -> None:
         """Note why it stands still; None when it goes on."""
         self._waiting_for = reason
+
+    @property
+    def counts(self) -> Counts:
+        """What is committed, of earlier runs too."""
+        return self._counts
 
     @property
     def received(self) -> int:

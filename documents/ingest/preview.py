@@ -18,6 +18,7 @@ from documents.contracts.verdict import Lesson
 from documents.database.deadline import Deadline, Running
 from documents.errors import InputError
 from documents.ingest.batches import RecordFault
+from documents.ingest.gates import check_first
 from documents.ingest.jobs import Load, Mode
 from documents.ingest.prepare import Keyed, ObjectIds, Prepared, first_type_of, note_admission, prepare, reject_of
 from documents.ingest.reading import BatchReader, Done
@@ -112,6 +113,7 @@ async def preview_load(services: Services, load: Load, source: Source) -> AsyncG
         source: Its bytes, from the beginning.
 
     Raises:
+        SourceMisreadError: It was told wrong things about the source.
         StoreError: The collection cannot be looked up.
     """
     preview = Preview(load, total_bytes=source.total_bytes, notes=_notes(load.mode))
@@ -122,6 +124,8 @@ async def preview_load(services: Services, load: Load, source: Source) -> AsyncG
     object_ids = ObjectIds()
     async with aclosing(reader.batches(source)) as batches:
         async for batch in batches:
+            if not preview.received:
+                check_first(load, batch)
             entry = await asyncio.to_thread(_look, preview, entry, batch.records, object_ids)
             preview.columns = reader.columns or ()
             preview.read_bytes = source.read_bytes

@@ -11,7 +11,7 @@ from pymongo import DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from documents.codec.encode import encode
-from documents.codec.records import Format, Record, size_of
+from documents.codec.records import HEAD_BYTES, Format, Record, size_of
 from documents.database.connection import Connection
 from documents.errors import Fault, QuarantinedNotFoundError
 from documents.types import SYSTEM_PREFIX, Document
@@ -40,6 +40,26 @@ class Reject:
     record: Record
     fault: Fault
     contract_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is in quarantine, in records and bytes."""
+
+    records: int = 0
+    size_bytes: int = 0
+
+    def plus(self, records: int, size_bytes: int) -> "Usage":
+        """Return this with some more."""
+        return Usage(self.records + records, self.size_bytes + size_bytes)
+
+    def exceeds(self, other: "Usage") -> bool:
+        """Say whether this is more than another one allows."""
+        return self.records > other.records or self.size_bytes > other.size_bytes
+
+    def describe(self) -> str:
+        """Return it for people."""
+        return f"{self.records:,} records and {self.size_bytes:,} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +197,15 @@ class QuarantineStore:
         """Take out some of the records, and return how many those were: `limit` at most, 0 where none is left."""
         cursor = self.records.find(chosen.to_filter(collection), {"_id": 1}, limit=limit)
         return await self.remove([found["_id"] async for found in cursor])
+
+    async def usage(self, collection: str, job: str) -> tuple[Usage, Usage]:
+        """Return what is here of one load, and of all loads into its collection."""
+        kept = {"$cond": ["$is_cut", HEAD_BYTES, "$size_bytes"]}
+        group = {"_id": {"$eq": ["$job", job]}, "records": {"$sum": 1}, "size_bytes": {"$sum": kept}}
+        cursor = await self.records.aggregate([{"$match": {"collection": collection}}, {"$group": group}])
+        found = {each["_id"]: Usage(each["records"], int(each["size_bytes"])) async for each in cursor}
+        own, others = found.get(True, Usage()), found.get(False, Usage())
+        return own, own.plus(others.records, others.size_bytes)
 
     async def count(self, collection: str, chosen: Chosen) -> int:
         """Return how many records there are."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
+from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import CollectionInvalid, OperationFailure
 
@@ -45,6 +46,7 @@ from documents.types import MISSING, Document
 STEP_SECONDS: Final = 30.0
 """Longest that one transaction may take."""
 
+INDEX_SECONDS: Final = 60.0
 BACKOFF_SECONDS: Final = 0.1
 LONGEST_BACKOFF_SECONDS: Final = 5.0
 EXISTS: Final = 48
@@ -127,6 +129,19 @@ class BatchWriter:
             return await asyncio.to_thread(keys_of, entry, batch.records, self._load.on)
 
         return await self._patiently(find)
+
+    async def make_index(self) -> None:
+        """Make the unique index over the key of a load into an empty collection, and note that with the job."""
+        jobs, load = self._claim.jobs, self._load
+
+        async def make(_: int) -> None:
+            with Running(Deadline(INDEX_SECONDS), writes=True):
+                collection = self._services.connection.collection(load.collection)
+                await collection.create_indexes([IndexModel([(path, 1) for path in load.on], unique=True)])
+                note = f"The empty collection got a unique index over {', '.join(load.on)}."
+                await jobs.note_index(self._claim.job.id, note)
+
+        await self._patiently(make)
 
     async def write(self, batch: Batch, slot: int, ids: IdRange) -> Outcome:
         """Return what became of a batch, once it is committed, durably.
@@ -317,6 +332,7 @@ class BatchWriter:
 
 def _outcome(batch: Batch, prepared: Prepared, effects: Effects, rejects: Sequence[Reject]) -> Outcome:
     outcome = Outcome(batch.span, effects.counts, effects.inserted, effects.changed)
+    outcome.quarantined_bytes = sum(len(each.record.raw) for each in rejects)
     counts = outcome.counts
     counts.received = len(batch.records)
     counts.duplicates = len(prepared.duplicates)

@@ -14,14 +14,14 @@ from documents.codec.csv_columns import parse_columns
 from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
-from documents.errors import JobConflictError, StoreError
+from documents.errors import InputError, JobConflictError, StoreError
 from documents.ingest.ingestion import FindJobs, FindLoads, Ingestion, UndoJob
 from documents.ingest.jobs import Job, Load, Mode, Origin, State
 from documents.ingest.preview import Preview
 from documents.settings import Settings
 from scripts.console import announce, print_json
 from scripts.exits import DIFFERS
-from scripts.ingest_files import Input, Wanted, check_together, look_at, say_note, to_load
+from scripts.ingest_files import Input, Wanted, as_items, check_together, look_at, say_note, to_load
 from scripts.ingest_progress import Bars
 from scripts.ingest_report import (
     Loaded,
@@ -80,11 +80,13 @@ def load(  # noqa: PLR0913  # each is a flag
         Mode, typer.Option(help="What a record does to the document with its key; insert makes a new one of each.")
     ] = Mode.INSERT,
     on: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="FIELD,FIELD", help="The key for the other modes: _id, or fields that a unique index is over."
+            metavar="FIELD,FIELD",
+            help="The key for the other modes: fields that a unique index is over. \\[_id]",
+            show_default=False,
         ),
-    ] = "_id",
+    ] = None,
     form: Annotated[
         Format | None,
         typer.Option("--format", help="Their format. \\[what their content and their names say]", show_default=False),
@@ -126,6 +128,14 @@ def load(  # noqa: PLR0913  # each is a flag
         int | None,
         typer.Option(min=1, help="What a compressed file may hold. \\[anything]", show_default=False),
     ] = None,
+    max_bad: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|N%",
+            help="Stop when more records than this are put aside, or more than this share. \\[any number]",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; read it all, and say what would become of it.")
     ] = False,
@@ -144,7 +154,9 @@ def load(  # noqa: PLR0913  # each is a flag
 
     Exits with 0 when everything is written, or was there already; with 2 when records were put aside;
     with 1 when something is wrong, with 3 when the target looks like production and --yes lacks, with 4
-    when another process works on the same load, and with 130 or 143 when it was stopped.
+    when another process works on the same load, with 5 when more than --max-bad were put aside, with 6
+    when none of the first records fits, with 7 when the quarantine is full, and with 130 or 143 when it
+    was stopped.
 
     Examples:
       sheaf ingest movies.json --into movies
@@ -154,6 +166,8 @@ def load(  # noqa: PLR0913  # each is a flag
       ssh elsewhere cat events.ndjson | sheaf ingest - --into events --key events-1
     """
     check_together(files, key)
+    if on is not None and mode is Mode.INSERT:
+        raise typer.BadParameter("--on has no meaning for inserts, which go by no key. Say --mode.")
     if key and again:
         raise typer.BadParameter("--again goes by what is in a file, and --key by what you say. Give one of them.")
     options = ReadOptions(
@@ -164,7 +178,7 @@ def load(  # noqa: PLR0913  # each is a flag
         items=items,
         max_bytes=max_bytes,
     )
-    wanted = Wanted(into, mode, _names(on) or (), form, options, key)
+    wanted = Wanted(into, mode, _names(on) or ("_id",), form, options, key, max_bad)
     settings = settings_of(data_dir, mongodb_uri, database)
     if dry_run:
         _preview(settings, files, wanted, as_json=as_json)
@@ -195,7 +209,7 @@ def _types(text: str | None) -> dict[str, str]:
 
 
 async def _look_at_all(files: Sequence[str], wanted: Wanted, *, as_json: bool) -> list[Input]:
-    inputs = [await look_at(name, wanted.form) for name in files]
+    inputs = [as_items(await look_at(name, wanted.form), wanted) for name in files]
     for found in inputs:
         if not as_json:
             say_note(found)
@@ -227,6 +241,8 @@ async def _load_one(ingestion: Ingestion, found: Input, wanted: Wanted, bars: Ba
         await _run(ingestion, job, found, bars, is_new=is_new)
     except asyncio.CancelledError:
         await _say_stopped(ingestion, job, bars)
+        raise
+    except InputError:  # of which the same command would only say the same
         raise
     except StoreError:
         bars.say(f"The load is {job.id}. The same command goes on where it was.")

@@ -459,7 +459,7 @@ class TestPoison:
         query = "" if "/" in form else f"?format={form}"
         for body in self.BODIES:
             response = await client.post(f"/v1/{collection}:ingest{query}", content=body)
-            assert response.status_code in (200, 207, 400, 415), (body, response.text)
+            assert response.status_code in (200, 207, 400, 415, 422), (body, response.text)
             if response.is_success:
                 counts(response.json())
         response = await client.get(f"/v1/{collection}:quarantine?limit=200")
@@ -592,3 +592,18 @@ class TestKilled:
             server.stop(signal.SIGKILL)
         with self.serving(folder, mongo_uri, database) as (server, client):
             self.check(mongo_uri, database, until(client, "/jobs", state="done"))
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("max_bad=1", 409, "too-many-bad"),
+        ("max_bad=10%25", 409, "too-many-bad"),
+        ("max_bad=few", 400, "invalid-parameter"),
+        ("mode=upsert&on=skus", 422, "source-misread"),
+    ],
+)
+async def test_what_stops_a_load(client: Client, collection: str, query: str, status: int, code: str) -> None:
+    body = ndjson({"sku": "a"}) + b"{\n{\n"
+    response = await client.post(f"/v1/{collection}:ingest?{query}", content=body, headers=NDJSON)
+    assert (response.status_code, response.json()["code"]) == (status, code)

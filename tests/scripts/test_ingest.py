@@ -157,7 +157,7 @@ class TestCsv:
     def test_types_that_cannot_be(self, sheaf: Typed, tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text("n\n1\n")
         sheaf("ingest", "a.csv", "--into", "c", "--types", "n:number", code=2)
-        _, said = sheaf("ingest", "a.csv", "--into", "c", "--types", "m:int", code=2)
+        _, said = sheaf("ingest", "a.csv", "--into", "c", "--types", "m:int", code=1)
         assert "no column" in said
 
 
@@ -409,3 +409,29 @@ def test_sizes_are_told() -> None:
         "2.5 MB",
         "3,000.0 GB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "code", "said"),
+    [
+        (BAD, ["--max-bad", "1"], 5, "2 of 4 records had to be put aside"),
+        (BAD, ["--max-bad", "10%"], 5, "2 of 4 records had to be put aside"),
+        ("{\n" * 2001, [], 6, "None of the first 2,000 records"),
+        (PEOPLE, ["--mode", "upsert", "--on", "nam"], 1, "Did you mean name?"),
+        (PEOPLE, ["--on", "name"], 2, "no meaning for inserts"),
+        (PEOPLE, ["--types", "age:int"], 1, "types is for csv and tsv, and this is ndjson."),
+        (PEOPLE, ["--max-bad", "few"], 1, "a number of records"),
+    ],
+)
+def test_what_stops_a_load(  # noqa: PLR0917  # columns of the table
+    sheaf: Typed, tmp_path: Path, text: str, flags: list[str], code: int, said: str
+) -> None:
+    (tmp_path / "a.ndjson").write_text(text)
+    _, told = sheaf("ingest", "a.ndjson", "--into", "c", *flags, code=code)
+    assert said in " ".join(told.split())
+
+
+def test_items_of_an_object_in_one_line(sheaf: Typed, database: Database, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"type": "FeatureCollection", "features": [{"a": 1}, {"a": 2}]}')
+    sheaf("ingest", "a.json", "--into", "c", "--items", "features")
+    assert documents(database) == [{"a": 1}, {"a": 2}]
