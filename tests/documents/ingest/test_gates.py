@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,11 +118,11 @@ class TestLimits:
         self, store: Store, collection: str, limit: str
     ) -> None:
         data = (ndjson([{"a": 1}]) + BAD) * 100
-        wanted = {"key": "k", "form": Format.NDJSON, "collection": collection}
-        job, error = await fails(store, Load(**wanted, max_bad=limit), data)
+        wanted = Load(collection, Format.NDJSON, key="k")
+        job, error = await fails(store, replace(wanted, max_bad=limit), data)
         assert isinstance(error, TooManyBadError)
         assert len(await stored(store, collection)) < 60
-        again = await open_job(store, Load(**wanted, max_bad="60%"))
+        again = await open_job(store, replace(wanted, max_bad="60%"))
         assert again.id == job.id
         await run(store, again, data)
         counts = (await report(store, job)).books.counts
