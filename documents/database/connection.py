@@ -32,6 +32,7 @@ def as_bson(raw: bytes) -> RawBSONDocument:
 
 
 END_WORK_SECONDS: Final = 1.0
+CLOSE_SECONDS: Final = 0.5
 SEEK_SECONDS: Final = 5.0
 SEEK_PAUSE_SECONDS: Final = 0.05
 """Between two attempts that fail at once, as of a server that is found and closes the connection."""
@@ -151,8 +152,8 @@ class Connection:
         """Close every socket."""
         if self._seeking is not None:
             self._seeking.cancel()
-        await self.client.close()
-        await self._ending.close()
+        with pymongo.timeout(CLOSE_SECONDS):  # else it would look for a server to tell, for as long as any request
+            await asyncio.gather(self.client.close(), self._ending.close())
 
 
 def _client(uri: str, max_pool_size: int) -> AsyncMongoClient[Any]:

@@ -9,10 +9,10 @@ nothing, and its transactions do not wait for one another.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
-from typing import Final, Never, TypeVar
+from typing import Any, Final, Never, TypeVar
 from uuid import UUID
 
 import pymongo
@@ -37,7 +37,10 @@ SLOTS: Final = 4
 LEASE_SECONDS: Final = 20.0
 RENEW_SECONDS: Final = 2.0
 STEP_SECONDS: Final = 30.0
-RELEASE_SECONDS: Final = 5.0
+RELEASE_SECONDS: Final = 0.4
+"""Who stops a load need not wait longer for a database that is gone. What is not given back is found to be free."""
+
+CLEAN_UP_SECONDS: Final = 0.2
 
 T = TypeVar("T")
 _log = logging.getLogger("sheaf")
@@ -167,9 +170,9 @@ class Claim:
 
     async def close(self) -> None:
         """Give the job back, so that whoever wants it next need not wait."""
-        for session in self._sessions:
-            with suppress(PyMongoError):
-                await session.end_session()
+        ending = [asyncio.create_task(_end(session)) for session in self._sessions]
+        await asyncio.wait(ending, timeout=RELEASE_SECONDS)
+        await stop(ending)
         try:
             with Running(Deadline(RELEASE_SECONDS), writes=True):
                 freed = {"$unset": {"expires": 1, "holder": 1}}
@@ -201,6 +204,21 @@ async def hold_job(
             await asyncio.wait({renewing})
     finally:
         await claim.close()
+
+
+async def stop(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and return when they have ended. One that takes its time to clean up is cancelled again."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CLEAN_UP_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end(session: AsyncClientSession) -> None:
+    with pymongo.timeout(RELEASE_SECONDS), suppress(PyMongoError):
+        await session.end_session()
 
 
 async def _take(

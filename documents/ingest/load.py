@@ -15,7 +15,7 @@ from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
 from documents.errors import InvalidParameterError
 from documents.ingest.batches import BatchStore, Counts, Outcome
-from documents.ingest.claim import SLOTS, STEP_SECONDS, Claim
+from documents.ingest.claim import SLOTS, STEP_SECONDS, Claim, stop
 from documents.ingest.gates import Budget, Gates, check_first
 from documents.ingest.jobs import Job, JobStore, Pace, State
 from documents.ingest.prepare import kept_form
@@ -190,9 +190,7 @@ class _Run:
             await self._profile.save(self._meter.received)
             self._gates.check(self._meter.counts, is_end=self._meter.is_done)
         finally:
-            for task in self._running:
-                task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await stop(self._running)
 
     async def _note_columns(self, reader: BatchReader) -> None:
         if reader.columns is not None and not self._meter.columns:

@@ -38,7 +38,7 @@ from scripts.options import AsJson, Commands, Database, DataDir, MongodbUri, set
 from scripts.production import Yes, require_yes
 
 LOAD: Final = "load"
-CLEAN_UP_SECONDS: Final = 5.0
+CLEAN_UP_SECONDS: Final = 0.5
 
 
 class _LoadByDefault(TyperGroup):
