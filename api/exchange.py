@@ -20,6 +20,8 @@ from documents.lifecycle import Store
 T = TypeVar("T")
 P = TypeVar("P")
 MAX_PARAMETERS: Final = 200
+MAX_DIGITS: Final = 18
+"""Of a length in bytes. Python refuses to read a number of thousands of digits."""
 
 OF_FORMS: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
 """What a browser sends to any site without asking it, and so no route reads."""
@@ -153,7 +155,7 @@ class Exchange(Request):
         announced = self.raw_headers.get(b"content-length", b"0")
         if not announced.isdigit():
             raise BadRequestError("Content-Length is not a number.")
-        if int(announced) > limit:
+        if len(announced.lstrip(b"0")) > MAX_DIGITS or int(announced) > limit:
             raise too_large(limit)
 
     async def _read(self, limit: int) -> bytes:

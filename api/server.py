@@ -29,6 +29,9 @@ HEADERS_END: Final = b"\r\n\r\n"
 ANSWER_SECONDS: Final = 10.0
 """How often it is looked whether a client takes its answer fast enough."""
 
+HALF_CLOSED_SECONDS: Final = 0.5
+"""How long a client that has closed its half still gets its answer. It looks the same as one that has gone."""
+
 KEEP_ALIVE_SECONDS: Final = 30
 LAST_CALL_SECONDS: Final = 0.25
 """Between the last connection that is accepted and the end of those that ask for nothing."""
@@ -83,6 +86,15 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_expecting()
         self._stop_watching()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # uvicorn's returns nothing
+        """Stay for a moment where a whole request is being answered: its client may only have nothing more to ask."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:  # pyright: ignore[reportUnnecessaryComparison]  # None before the first request
+            return False
+        cycle.keep_alive = False
+        self.loop.call_later(HALF_CLOSED_SECONDS, self.transport.close)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Take some bytes, unless they make headers larger than any client needs."""

@@ -230,6 +230,13 @@ class Catalog:
         contract = self.contracts.at_hand(entry.name, entry.contract)
         return entry if contract is entry.contract else replace(entry, contract=contract)
 
+    async def renewed(self, entry: CollectionEntry) -> CollectionEntry:
+        """Return the entry with the contract that holds now, at most two seconds old."""
+        if entry.model is not None:
+            return entry
+        contract = await self.contracts.current(entry.name)
+        return entry if contract is entry.contract else replace(entry, contract=contract)
+
     async def _with_contract(self, entry: CollectionEntry) -> CollectionEntry:
         contract = None if entry.model is not None else await self.contracts.current(entry.name)
         return entry if contract is None else replace(entry, contract=contract)

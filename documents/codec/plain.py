@@ -50,7 +50,19 @@ CODEC_OPTIONS: Final[CodecOptions[Document]] = CodecOptions(
 """How stored documents are decoded. Dates are naive and mean UTC: aware ones would take 1.7 µs more each. A date that
 Python cannot hold becomes a DatetimeMS, and bytes that are not UTF-8 become U+FFFD, so that neither fails a read."""
 
-RAW_OPTIONS: Final[CodecOptions[RawBSONDocument]] = CODEC_OPTIONS.with_options(document_class=RawBSONDocument)
+
+class RawReply(RawBSONDocument):
+    """A raw document with what the driver asks of the replies that it reads as documents."""
+
+    def copy(self) -> dict[str, Any]:
+        """Return it as a dict. The driver adds error labels to a copy of a write concern error."""
+        return dict(self)
+
+    def update(self, _: object) -> None:
+        """Stay as it is. The driver would note the labels of the reply here, too; nothing reads them from here."""
+
+
+RAW_OPTIONS: Final[CodecOptions[RawBSONDocument]] = CODEC_OPTIONS.with_options(document_class=RawReply)
 """The same for documents that stay bytes. The driver looks into those that it sends, too."""
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS

@@ -24,10 +24,10 @@ R = TypeVar("R")
 class Waiter(Generic[T, R]):
     """One caller: what it brought, by when it wants its answer, and where the answer goes."""
 
-    item: T
+    item: T = field(repr=False)  # a document has no place in a log
     size: int
     deadline: Deadline
-    answer: "asyncio.Future[R]"
+    answer: "asyncio.Future[R]" = field(repr=False)
     trip: "_Trip[T, R] | None" = None
 
     def resolve(self, result: R) -> None:
@@ -174,7 +174,7 @@ class Coalescer(Generic[K, T, R]):
         """Take a waiter back; where its batch has left already, the trip goes on for the others."""
         if waiter.trip is not None:
             waiter.trip.leave()
-        else:
+        elif waiter in lane.waiting:  # unless its time was up just before its caller left
             lane.waiting.remove(waiter)
             lane.waiting_bytes -= waiter.size
 

@@ -46,6 +46,7 @@ from documents.errors import (
     DocumentNotFoundError,
     Fault,
     FilterRequiredError,
+    ForbiddenError,
     IndexRequiredError,
     InvalidParameterError,
     PreconditionFailedError,
@@ -181,7 +182,11 @@ class Planner:
         return WritePlan(await self._applied(operation, policy, _Known()))
 
     async def bulk(self, operation: Bulk, policy: Policy) -> many.BulkPlan:
-        """Plan several writes with an outcome each. One that cannot be planned is an outcome, too."""
+        """Plan several writes with an outcome each. One that cannot be planned is an outcome, too.
+
+        Raises:
+            ForbiddenError: The caller may do none of them.
+        """
         known = _Known()
         (await self._entry(operation.collection, known)).check_kind(Deed.INSERT)  # what takes none takes nothing
         items: list[many.Apply | StoreError] = []
@@ -189,6 +194,8 @@ class Planner:
             if number % many.CHUNK == 0:
                 await asyncio.sleep(0)  # others get their turn
             items.append(await self._item(item, policy, known))
+        if items and all(isinstance(item, ForbiddenError) for item in items):
+            raise cast("ForbiddenError", items[0])
         grouped = [isinstance(item, Insert) for item in operation.writes]
         return many.BulkPlan(self._services, items, grouped, operation.mode)
 
@@ -216,11 +223,13 @@ class Planner:
             await self._require_key(planned, operation.on, known)
 
         async def apply(deadline: Deadline, session: AsyncClientSession | None) -> Written:
-            entry = planned
-            if session is not None:
+            if session is None:  # a bulk request may run for long after it was planned
+                entry = await self._services.catalog.renewed(planned)
+            else:
+                entry = planned
                 entry.check_kind(Deed.TRANSACTION)
             if entry.id_type is None:
-                entry = await self._fix_id_type(planned, operation, session)
+                entry = await self._fix_id_type(entry, operation, session)
             written = await _APPLY[type(operation)](Target(self._services, entry, deadline, session), operation)
             if written.discarded is not None and session is None:  # a transaction counts once it is committed
                 await self._services.catalog.contracts.discards.add([written.discarded])

@@ -15,6 +15,9 @@ from documents.types import child
 MAX_DEPTH: Final = 32
 """Levels of schemas inside schemas."""
 
+MAX_LEVELS: Final = 100
+"""Levels of schemas inside schemas, those behind each `$ref` counted with the one that it stands in."""
+
 MAX_WEIGHT: Final = 5000
 """Schemas in a contract, those behind each `$ref` counted again."""
 
@@ -88,6 +91,8 @@ class _Reader:
         self._defined: Mapping[str, Any] = cast("Mapping[str, Any]", defined) if isinstance(defined, dict) else {}
         self._weights: dict[str, int] = {}
         self._tries: dict[str, int] = {}
+        self._heights: dict[str, int] = {}
+        self._level = 0
         self._leads: dict[str, set[str]] = {}
         self._open: set[str] = set()
 
@@ -105,9 +110,15 @@ class _Reader:
         for keyword, tokens, inner in subschemas(members):
             inherits = governed and keyword in GOVERNED
             yield from self.faults(inner, child(pointer, *tokens), depth=depth + 1, governed=inherits)
-        if depth == 1 and self._weigh(members) > MAX_WEIGHT:
+        if depth == 1:
+            yield from self._size_faults(members, pointer)
+
+    def _size_faults(self, members: Mapping[str, Any], pointer: str) -> Iterator[Fault]:
+        if self._height(members) > MAX_LEVELS:  # first, as the others go down as far
+            yield Fault(pointer, "too-deep", f"With what is behind its references it nests over {MAX_LEVELS} levels.")
+        elif self._weigh(members) > MAX_WEIGHT:
             yield Fault(pointer, "too-large", f"With what is behind its references it has over {MAX_WEIGHT} schemas.")
-        elif depth == 1 and self._tried(members) > MAX_TRIES:
+        elif self._tried(members) > MAX_TRIES:
             yield Fault(pointer, "too-large", f"A value would have to be tried against over {MAX_TRIES} schemas.")
 
     def _own_faults(self, schema: Mapping[str, Any], pointer: str, *, governed: bool, is_root: bool) -> Iterator[Fault]:
@@ -145,6 +156,21 @@ class _Reader:
         if name not in self._leads:
             self._leads[name] = set(_references(self._defined.get(name)))
         return self._leads[name]
+
+    def _height(self, schema: object) -> int:
+        """Return how many levels there are in a schema, with those behind its references; no more than it takes."""
+        if not isinstance(schema, dict):
+            return 1
+        if self._level > MAX_LEVELS:
+            return MAX_LEVELS + 1
+        members = cast("dict[str, Any]", schema)
+        self._level += 1
+        heights = [self._height(inner) for _, _, inner in subschemas(members)]
+        name = _definition(members.get("$ref"))
+        if name is not None:
+            heights.append(self._once(name, self._heights, self._height))
+        self._level -= 1
+        return 1 + max(heights, default=0)
 
     def _weigh(self, schema: object) -> int:
         """Return how many schemas there are in one, with those behind its references."""

@@ -305,3 +305,25 @@ async def test_nothing_is_kept_of_a_key_that_nobody_uses(station: Station) -> No
     await settle()
     assert await answer == "a-1"
     assert not station.coalescer._lanes  # pyright: ignore[reportPrivateUsage]  # it leaves no other trace
+
+
+async def test_a_caller_that_leaves_as_its_time_is_up() -> None:
+    """Its time is up, and before it runs again it is cancelled: there is nothing left to take back."""
+    release = asyncio.Event()
+
+    async def run(_: str, batch: Sequence[Waiter[bytes, None]]) -> None:
+        await release.wait()
+        for waiter in batch:
+            waiter.resolve(None)
+
+    coalescer: Coalescer[str, bytes, None] = Coalescer(run, limits=Limits(1, 10, 100, 1000), outcome="not-applied")
+    first = asyncio.create_task(coalescer.submit("a", b"first", size=1, deadline=Deadline(10)))
+    await asyncio.sleep(0.01)
+    late = asyncio.create_task(coalescer.submit("a", b"a document", size=1, deadline=Deadline(0)))
+    await asyncio.sleep(0)
+    coalescer._ring()  # pyright: ignore[reportPrivateUsage]  # the alarm, at the very moment before
+    late.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    release.set()
+    await first
