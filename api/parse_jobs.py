@@ -182,7 +182,7 @@ def parse_discard(exchange: Exchange) -> ChangeQuarantine:
 
 
 def parse_replay(collection: str, body: object) -> ChangeQuarantine:
-    """Read from a body which records are to be tried again: `{"ids", "job", "code", "all"}`."""
+    """Read from a body which records are to be tried again: `{"ids", "job", "code", "all", "force"}`."""
     members = as_document(body)
     for name, value in members.items():
         if name not in _REPLAY:
@@ -190,7 +190,7 @@ def parse_replay(collection: str, body: object) -> ChangeQuarantine:
         if not _REPLAY[name](value):
             _wrong(name, "wrong-type", f"{_REPLAY_TYPES[name]} is needed here.")
     chosen = Chosen(ids=members.get("ids"), job=members.get("job"), code=members.get("code"))
-    return ChangeQuarantine(collection, chosen, is_all=members.get("all", False))
+    return ChangeQuarantine(collection, chosen, is_all=members.get("all", False), force=members.get("force", False))
 
 
 def own_parameters(exchange: Exchange, names: Sequence[str]) -> dict[str, str]:
@@ -229,12 +229,14 @@ _REPLAY: Final[Mapping[str, Callable[[object], bool]]] = {
     "job": lambda value: isinstance(value, str),
     "code": lambda value: isinstance(value, str),
     "all": lambda value: isinstance(value, bool),
+    "force": lambda value: isinstance(value, bool),
 }
 _REPLAY_TYPES: Final = {
     "ids": f"An array of at most {MAX_IDS} strings",
     "job": "A string",
     "code": "A string",
     "all": "true or false",
+    "force": "true or false",
 }
 
 

@@ -122,6 +122,11 @@ _REPLAY: Final[Schema] = {
         "job": _TEXT,
         "code": _TEXT,
         "all": {"type": "boolean", "default": False},
+        "force": {
+            "type": "boolean",
+            "default": False,
+            "description": "Write also over documents that were written since a record was put aside.",
+        },
     },
     "additionalProperties": False,
     "minProperties": 1,

@@ -119,6 +119,7 @@ class Outcome:
         faults: What was wrong with records, the first of them.
         sample: Some of its documents, to be looked at; not written down.
         quarantined_bytes: What is kept of the records that were put aside; not written down.
+        replayed: Of a replay, the job that had put its records aside.
     """
 
     span: Span
@@ -129,6 +130,7 @@ class Outcome:
     faults: list[RecordFault] = field(default_factory=list[RecordFault])
     sample: Sequence[bytes] = ()
     quarantined_bytes: int = 0
+    replayed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,9 @@ class BatchStore:
     async def prepare(self) -> None:
         """See that what is looked for can be found. Not inside a transaction."""
         if not self._is_ready:
-            await self.records.create_indexes([IndexModel([("job", 1)]), IndexModel([("collection", 1)])])
+            await self.records.create_indexes(
+                [IndexModel([("job", 1)]), IndexModel([("collection", 1)]), IndexModel([("replayed", 1)], sparse=True)]
+            )
             self._is_ready = True
 
     async def write(
@@ -250,6 +254,7 @@ def _to_record(job_id: str, collection: str, outcome: Outcome, *, slot: int, num
         "inserted_ids": list(outcome.inserted),
         "digests": b"".join(outcome.inserted.values()),
         "changed_ids": outcome.changed,
+        **({} if outcome.replayed is None else {"replayed": outcome.replayed}),
     }
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
@@ -33,6 +33,9 @@ from documents.ingest.prepare import Item, Keyed, note_admission, reject_of
 from documents.ingest.quarantine import Reject
 from documents.types import MISSING, Document
 
+NEWER: Final = Fault(
+    "", "stored-is-newer", "The document with this key was written since the record was put aside. force writes it."
+)
 ABSENT: Final = Fault("", "document-not-found", "No document has this key, so there is none to replace.")
 
 _Write: TypeAlias = "InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument] | DeleteOne"
@@ -73,6 +76,30 @@ async def insert_all(
     return Effects(Counts(inserted=len(items)), {item.id: digest_of(item.raw) for item in items})
 
 
+@dataclass(slots=True)
+class ReplayGuard:
+    """Keeps records that were put aside from taking the place of what was written since.
+
+    Args:
+        stored: The digest of what had the key of each record when it was put aside (`Reject.stored`), by offset.
+        written: What records of the same replay have written, by key.
+    """
+
+    stored: Mapping[int, bytes | None]
+    written: dict[Hashable, bytes]
+
+    def allows(self, record: Record, token: Hashable, before: StoredDocument | None) -> bool:
+        """Say whether the document with a key is the one that a record is newer than."""
+        digest = state_of(before)
+        known = self.stored.get(record.offset)
+        return digest in (known, self.written.get(token)) or (known is None and before is None)
+
+
+def state_of(stored: StoredDocument | None) -> bytes:
+    """Return the digest of what is stored under a key; empty where nothing is."""
+    return b"" if stored is None else digest_of(stored.raw)
+
+
 class KeyedBatch:
     """Records that go by a key, one after the other, on the documents that there are.
 
@@ -84,11 +111,20 @@ class KeyedBatch:
         on: The key.
         keyed: The records.
         is_stepwise: Whether each record gets a write of its own, so that MongoDB names the one that it refuses.
+        guard: Of a replay, unless it is to write in any case.
     """
 
     def __init__(
-        self, entry: CollectionEntry, mode: Mode, on: Sequence[str], keyed: Sequence[Keyed], *, is_stepwise: bool
+        self,
+        entry: CollectionEntry,
+        mode: Mode,
+        on: Sequence[str],
+        keyed: Sequence[Keyed],
+        *,
+        is_stepwise: bool,
+        guard: ReplayGuard | None = None,
     ) -> None:
+        self._guard = guard
         self._entry = entry
         self._is_stepwise = is_stepwise
         self._on = on
@@ -136,23 +172,34 @@ class KeyedBatch:
         last: dict[Hashable, Record] = {}
         for each in self._keyed:
             token = token_of([each.selector[path]["$eq"] for path in self._on])
-            stored = after.get(token)
-            try:
-                after[token] = self._act(each, stored)
-            except InputError as error:
-                self._effects.rejects.append(reject_of(self._entry, each.record, error))
-            except _NoDocumentError:
-                self._effects.rejects.append(Reject(each.record, ABSENT))
-            else:
+            if self._guard is not None and not self._guard.allows(each.record, token, before.get(token)):
+                self._effects.rejects.append(Reject(each.record, NEWER))
+            elif self._take(each, token, after):
                 last.pop(token, None)  # so that the writes come in the order of the last records
                 last[token] = each.record
-                if self._is_stepwise:
-                    self._write(stored, after[token], each.record)
         for token, record in last.items():
             self._note(before.get(token), after[token])
+            if self._guard is not None:
+                self._guard.written[token] = state_of(after[token])
             if not self._is_stepwise:
                 self._write(before.get(token), after[token], record)
         return self._effects
+
+    def _take(self, each: Keyed, token: Hashable, after: dict[Hashable, StoredDocument | None]) -> bool:
+        """Do what a record says to the document with its key, and tell whether that could be done."""
+        stored = after.get(token)
+        try:
+            after[token] = self._act(each, stored)
+        except InputError as error:
+            reject = reject_of(self._entry, each.record, error)
+            self._effects.rejects.append(replace(reject, stored=state_of(stored)))
+            return False
+        except _NoDocumentError:
+            self._effects.rejects.append(Reject(each.record, ABSENT, stored=b""))
+            return False
+        if self._is_stepwise:
+            self._write(stored, after[token], each.record)
+        return True
 
     def _put(self, each: Keyed, stored: StoredDocument | None, *, makes_new: bool) -> StoredDocument:
         if stored is not None:

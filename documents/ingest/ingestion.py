@@ -133,6 +133,8 @@ class ChangeQuarantine:
     collection: str
     chosen: Chosen
     is_all: bool = False
+    force: bool = False
+    """Of a replay: write also over documents that were written since a record was put aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +454,11 @@ class Ingestion:
             StoreError: MongoDB cannot be reached. Run it again, and it goes on.
         """
         holding = hold_job(self._connection, self.stores.jobs, job_id, states=(State.UNDOING,))
-        async with holding as claim, aclosing(undo_load(self._services, self.stores.batches, claim)) as undones:
+        stores = self.stores
+        async with (
+            holding as claim,
+            aclosing(undo_load(self._services, stores.batches, stores.quarantine, claim)) as undones,
+        ):
             async for undone in undones:
                 yield undone
             with Running(Deadline(PAUSE_SECONDS), writes=True):
@@ -524,7 +530,7 @@ class Ingestion:
             name=f"quarantine of {operation.collection}",
         )
         chosen = {"ids": operation.chosen.ids, "job": operation.chosen.job, "code": operation.chosen.code}
-        job, _ = await self.stores.jobs.create(load, by=by, chosen=chosen)
+        job, _ = await self.stores.jobs.create(load, by=by, chosen=chosen, force=operation.force)
         return job
 
     async def _discard(self, operation: ChangeQuarantine) -> int:

@@ -144,7 +144,7 @@ class Job:
         pace: How fast it goes.
         error: Why it failed: `{"code", "detail"}`.
         undone: What was taken back: the members of `Undone`.
-        force: Whether taking it back deletes documents that were changed since, too.
+        force: Whether taking it back deletes documents that were changed since, too, or a replay writes over them.
         notes: What was done for it that nobody asked for in so many words.
         columns: Of CSV and TSV, each with its type, as soon as they are known.
         chosen: Of a replay, which records of the quarantine: the members of `Chosen`.
@@ -190,7 +190,13 @@ class JobStore:
         return self._connection.collection(JOBS)
 
     async def create(
-        self, load: Load, *, by: str, makes_index: bool = False, chosen: Mapping[str, Any] | None = None
+        self,
+        load: Load,
+        *,
+        by: str,
+        makes_index: bool = False,
+        chosen: Mapping[str, Any] | None = None,
+        force: bool = False,
     ) -> tuple[Job, bool]:
         """Return the job for a load, and whether it is new: one with the same key is gone on with.
 
@@ -198,14 +204,14 @@ class JobStore:
             JobConflictError: The key was used for another load.
         """
         await self._prepare()
-        more = {"makes_index": makes_index, "chosen": None if chosen is None else dict(chosen)}
+        more = {"makes_index": makes_index, "force": force, "chosen": None if chosen is None else dict(chosen)}
         record = _to_record(load, by=by) | more
         try:
             await self.records.insert_one(record)
         except DuplicateKeyError:
             found = await self.records.find_one({"key": load.key, "collection": load.collection})
             if found is None:  # it was undone at this moment, and so has given up its key
-                return await self.create(load, by=by, makes_index=makes_index, chosen=chosen)
+                return await self.create(load, by=by, makes_index=makes_index, chosen=chosen, force=force)
             return _same(_from_record(found), load), False
         return _from_record(record), True
 

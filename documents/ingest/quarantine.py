@@ -35,11 +35,13 @@ class Reject:
         record: As it was read.
         fault: What is wrong with it, the first thing.
         contract_version: Of the contract that was in force.
+        stored: Digest of the document that had its key then, empty where none had; None where nobody knows.
     """
 
     record: Record
     fault: Fault
     contract_version: int | None = None
+    stored: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Quarantined:
         attempts: How often it was tried again.
         at: When it was last tried, in UTC.
         form: Of the bytes: that of the source, or Extended JSON where the source has no bytes of its own.
+        stored: Digest of the document that had its key when it was put aside, empty where none had; None where nobody
+            knows.
     """
 
     id: str
@@ -103,6 +107,7 @@ class Quarantined:
     attempts: int
     at: datetime
     form: Format
+    stored: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +301,7 @@ def _to_bson(reject: Reject, told: Mapping[str, Any]) -> bytes:
         "raw": bytes(record.raw[:PART_BYTES]),
         "is_cut": size_of(record.raw) > len(record.raw),
         **_reason(reject),
+        **({} if reject.stored is None else {"stored": reject.stored}),
         "attempts": 0,
         "put_aside": now,
         "at": now,
@@ -333,4 +339,5 @@ def _from_record(found: Document) -> Quarantined:
         attempts=found["attempts"],
         at=found["at"],
         form=Format(found["form"]),
+        stored=found.get("stored"),
     )

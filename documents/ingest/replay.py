@@ -1,6 +1,6 @@
 """Trying again what is in quarantine: under the contract, and with the code, of now."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Final
@@ -15,6 +15,7 @@ from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault
 from documents.ingest.claim import STEP_SECONDS, Claim
+from documents.ingest.effects import ReplayGuard
 from documents.ingest.jobs import Job, State
 from documents.ingest.load import PATIENCE_SECONDS, Meter, Progress, Stores, finish
 from documents.ingest.quarantine import Chosen, Quarantined, QuarantineStore, Reject
@@ -30,7 +31,8 @@ async def run_replay(services: Services, stores: Stores, claim: Claim) -> AsyncG
     """Try records of the quarantine again, and yield how far it is, at least once.
 
     What can be written now is written as its load would have, in one transaction with its leaving the quarantine. What
-    cannot stays there, with what is wrong with it now; so does what is a duplicate. Killed and run again, it goes on.
+    cannot stays there, with what is wrong with it now; so does what is a duplicate, and what would take the place of a
+    document that was written since it was put aside, unless the job says `force`. Killed and run again, it goes on.
 
     Args:
         services: What it stands on.
@@ -73,6 +75,7 @@ class _Replay:
         self._stores = stores
         self._claim = claim
         self._meter = meter
+        self._written: dict[Hashable, bytes] = {}
 
     async def run(self, source: str, records: Sequence[Quarantined], place: int) -> int:
         """Try records of one load again, and return the place behind them."""
@@ -89,9 +92,14 @@ class _Replay:
             _StillThere(stores.quarantine, claim.job.id, {each.offset: each.id for each in records}),
             patience_seconds=PATIENCE_SECONDS,
             on_wait=self._meter.wait,
+            guard=None if claim.job.force else self._guard_of(records),
+            replayed=source,
         )
         self._meter.add((await writer.write(batch, SLOT, writer.reserve_ids(batch))).counts)
         return batch.end
+
+    def _guard_of(self, records: Sequence[Quarantined]) -> ReplayGuard:
+        return ReplayGuard({each.offset: each.stored for each in records}, self._written)
 
 
 class _StillThere:

@@ -14,9 +14,11 @@ from documents.database.deadline import Deadline, Running
 from documents.ingest.batches import DIGEST_BYTES, BatchStore, digest_of
 from documents.ingest.claim import STEP_SECONDS, Claim
 from documents.ingest.jobs import State
+from documents.ingest.quarantine import Chosen, QuarantineStore
 from documents.types import Document
 
 SLOT: Final = 0
+DISCARD_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,18 @@ class Undone:
         return {"inserted": self.inserted, "deleted": self.deleted, "kept": self.kept, "absent": self.absent}
 
 
-async def undo_load(services: Services, batches: BatchStore, claim: Claim) -> AsyncGenerator[Undone]:
+async def undo_load(
+    services: Services, batches: BatchStore, quarantine: QuarantineStore, claim: Claim
+) -> AsyncGenerator[Undone]:
     """Take back what a load inserted, a transaction for each of its batches, and yield how far it is.
 
+    What it had put aside leaves the quarantine, and what was inserted when that was tried again is taken back with it.
     Killed and run again, it goes on. What the load changed or deleted is not brought back.
 
     Args:
         services: What it stands on.
         batches: Where it stands what the load wrote.
+        quarantine: Where its other records are.
         claim: The job, held by the caller, in the state `undoing`.
 
     Raises:
@@ -66,7 +72,9 @@ async def undo_load(services: Services, batches: BatchStore, claim: Claim) -> As
     done = Undone()
     with Running(Deadline(STEP_SECONDS), writes=False):
         cursor = batches.records.find(
-            {"job": claim.job.id, "start": {"$exists": True}}, {"undone": 1}, sort=[("_id", 1)]
+            {"$or": [{"job": claim.job.id}, {"replayed": claim.job.id}], "start": {"$exists": True}},
+            {"undone": 1},
+            sort=[("_id", 1)],
         )
         keys = [(batch["_id"], batch.get("undone")) async for batch in cursor]
     for key, before in keys:
@@ -74,8 +82,16 @@ async def undo_load(services: Services, batches: BatchStore, claim: Claim) -> As
             undone = before or await claim.transact(SLOT, _undoing(services, batches, claim, key))
         done = done.plus(Undone(**undone))
         yield done
+    while await _discard(quarantine, claim):
+        yield done
     await claim.finish(State.UNDONE, undone=done.to_dict())
     yield done
+
+
+async def _discard(quarantine: QuarantineStore, claim: Claim) -> int:
+    chosen = Chosen(job=claim.job.id)
+    with Running(Deadline(STEP_SECONDS), writes=True):
+        return await quarantine.discard(claim.job.load.collection, chosen, limit=DISCARD_AT_ONCE)
 
 
 def _undoing(services: Services, batches: BatchStore, claim: Claim, key: str) -> Any:  # noqa: ANN401

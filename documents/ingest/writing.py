@@ -28,7 +28,7 @@ from documents.errors import (
 )
 from documents.ingest.batches import MAX_FAULTS, BatchStore, Outcome, RecordFault
 from documents.ingest.claim import Claim
-from documents.ingest.effects import Effects, KeyedBatch, RefusedError, insert_all, keys_of, token_of
+from documents.ingest.effects import Effects, KeyedBatch, RefusedError, ReplayGuard, insert_all, keys_of, token_of
 from documents.ingest.jobs import Load, Mode
 from documents.ingest.prepare import (
     IdRange,
@@ -86,9 +86,11 @@ class BatchWriter:
         patience_seconds: How long to wait for a database that is out of reach.
         on_wait: Told why it stands still, and None when it goes on.
         choose: Returns those of some successive records whose documents are to be looked at; None looks at none.
+        guard: Of a replay, unless it is to write in any case.
+        replayed: Of a replay, the job whose records these are.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a part of its own
         self,
         services: Services,
         claim: Claim,
@@ -99,7 +101,11 @@ class BatchWriter:
         patience_seconds: float,
         on_wait: Wait,
         choose: Choose | None = None,
+        guard: ReplayGuard | None = None,
+        replayed: str | None = None,
     ) -> None:
+        self._guard = guard
+        self._replayed = replayed
         self._services = services
         self._claim = claim
         self._batches = batches
@@ -250,12 +256,20 @@ class BatchWriter:
         if self._load.mode is Mode.INSERT:
             effects = await insert_all(prepared.items, collection, session)
         else:
-            keyed = KeyedBatch(entry, self._load.mode, self._load.on, prepared.keyed, is_stepwise=prepared.is_stepwise)
+            keyed = KeyedBatch(
+                entry,
+                self._load.mode,
+                self._load.on,
+                prepared.keyed,
+                is_stepwise=prepared.is_stepwise,
+                guard=self._guard,
+            )
             effects = await keyed.carry_out(collection, session)
             if effects.lessons:
                 raise _LessonsError(effects)
         rejects = [with_bytes(reject) for reject in (*prepared.rejects, *effects.rejects)]
         outcome = _outcome(batch, prepared, effects, rejects)
+        outcome.replayed = self._replayed
         await self._aside.settle(rejects, prepared.duplicates, session)
         claim = self._claim
         try:

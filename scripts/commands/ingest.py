@@ -424,6 +424,8 @@ def undo(
         print_json(report.to_dict())
     else:
         told = ", ".join(f"{undone.get(word, 0):,} {word}" for word in ("deleted", "kept", "absent"))
+        if report.books.counts.quarantined:
+            say("What it had put aside is no more in quarantine.")
         say(f"Taken back: of {undone.get('inserted', 0):,} documents that were inserted, {told}.")
     if undone.get("kept"):
         raise typer.Exit(DIFFERS)

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final, TypeAlias
 
@@ -123,6 +124,9 @@ def replay(  # noqa: PLR0913  # each is a flag
     code: OfCode = None,
     *,
     everything: All = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over documents that were written since, too. \\[the records stay]")
+    ] = False,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
     database: Database = None,
@@ -132,7 +136,8 @@ def replay(  # noqa: PLR0913  # each is a flag
     """Try records again, under the contract or model of now, as their loads would have loaded them.
 
     What can be written leaves the quarantine with the same transaction; the rest stays, with what is
-    wrong with it now. Killed and typed again, it goes on.
+    wrong with it now. So does a record whose document was written since, by another load or a client, as
+    stored-is-newer. Killed and typed again, it goes on.
 
     Exits with 0 when all were written, with 2 when some stay, with 1 when something is wrong, with 3 when
     the target looks like production and --yes lacks, and with 4 when another process works on it.
@@ -141,7 +146,7 @@ def replay(  # noqa: PLR0913  # each is a flag
       sheaf quarantine replay products --code unknown-field
       sheaf quarantine replay products --all
     """
-    operation = _chosen(collection, ids, load, code, everything=everything)
+    operation = replace(_chosen(collection, ids, load, code, everything=everything), force=force)
     settings = settings_of(data_dir, mongodb_uri, database)
     require_yes(settings, yes=yes)
     hurry()
@@ -184,7 +189,11 @@ async def _find_open_replay(ingestion: Ingestion, operation: ChangeQuarantine) -
     chosen = operation.chosen
     told = {"ids": None if chosen.ids is None else list(chosen.ids), "job": chosen.job, "code": chosen.code}
     jobs = [report.job for report in await carry_out(ingestion.jobs(wanted, FULL))]
-    return next((job for job in jobs if job.load.origin is Origin.QUARANTINE and job.chosen == told), None)
+    return next((job for job in jobs if _is_replay_of(job, told, force=operation.force)), None)
+
+
+def _is_replay_of(job: Job, chosen: Mapping[str, object], *, force: bool) -> bool:
+    return job.load.origin is Origin.QUARANTINE and job.chosen == chosen and job.force == force
 
 
 async def _show_replayed(ingestion: Ingestion, loaded: Loaded, operation: ChangeQuarantine) -> None:
