@@ -1,16 +1,32 @@
 """How the command talks: results to standard output, everything else to standard error."""
 
 import json
+import re
 import sys
 from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from documents.errors import InputError, StoreError
 
 MESSAGES: Final = Console(stderr=True, highlight=False)
 RESULTS: Final = Console(highlight=False)
+
+
+WIDE: Final = 10_000
+_NUMBER: Final = re.compile(r"[-+]?[0-9][0-9,.: -]*%?")
+
+
+def print_table(table: Table) -> None:
+    """Print a table with all of each value: numbers on one line, other cells wrapped; in a pipe nothing is wrapped."""
+    for column in table.columns:
+        cells = [cell for cell in column.cells if isinstance(cell, str)]
+        column.overflow = "fold"
+        if cells and all(_NUMBER.fullmatch(cell) for cell in cells):
+            column.no_wrap, column.min_width = True, max(map(len, cells))
+    (RESULTS if RESULTS.is_terminal else Console(highlight=False, width=WIDE)).print(table)
 
 
 def announce(message: str) -> None:

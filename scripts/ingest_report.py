@@ -15,7 +15,7 @@ from documents.ingest.jobs import Job, Origin
 from documents.ingest.preview import Preview, lesson_to_text
 from documents.ingest.quarantine import Chosen, Quarantined
 from documents.profile.report import read_profile
-from scripts.console import MESSAGES, RESULTS, printable
+from scripts.console import MESSAGES, RESULTS, print_table, printable
 from scripts.schema_report import show_table
 
 FIRST: Final = 3
@@ -170,6 +170,17 @@ def show_preview(preview: Preview) -> None:
         show_table(read_profile(preview.profile, population=preview.valid), RESULTS)
 
 
+def show_total(loads: Sequence[Loaded]) -> None:
+    """Say what became of several files together."""
+    counts = Counts()
+    for each in loads:
+        if not each.was_there:
+            counts.add(each.report.books.counts)
+    there = sum(each.was_there for each in loads)
+    before = f"; {there:,} of them loaded before" if there else ""
+    say(f"Together {len(loads):,} files: {describe_counts(counts)}{before}.")
+
+
 def show_jobs(reports: Sequence[JobReport]) -> None:
     """List loads, the newest first."""
     if not reports:
@@ -182,7 +193,7 @@ def show_jobs(reports: Sequence[JobReport]) -> None:
         numbers = (counts.received, counts.written, counts.duplicates, counts.quarantined)
         told = (job.load.mode, job.load.collection, job.load.name or "", *(f"{number:,}" for number in numbers))
         table.add_row(job.id, report.state, *map(escape, told), f"{job.created:%Y-%m-%d %H:%M:%S}")
-    RESULTS.print(table)
+    print_table(table)
 
 
 def show_job(loaded: Loaded) -> None:
@@ -211,7 +222,7 @@ def show_job(loaded: Loaded) -> None:
     for word, text in told.items():
         if text:
             table.add_row(word, escape(text))
-    RESULTS.print(table)
+    print_table(table)
     _show_faults(report, loaded.aside)
 
 
@@ -222,7 +233,7 @@ def show_loads_of(found: Sequence[tuple[Job, bool]]) -> None:
         did = "inserted it" if is_new else "changed it"
         created = f"{job.created:%Y-%m-%d %H:%M:%S}"
         table.add_row(job.id, did, job.state, job.load.mode, escape(job.load.name or ""), created)
-    RESULTS.print(table)
+    print_table(table)
 
 
 def id_column(name: str, width: int = ID_WIDTH) -> Column:

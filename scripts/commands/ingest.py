@@ -32,6 +32,7 @@ from scripts.ingest_report import (
     show_loaded,
     show_loads_of,
     show_preview,
+    show_total,
 )
 from scripts.ingest_target import ask, carry_out, go, hurry, opened, watched
 from scripts.options import AsJson, Commands, Database, DataDir, MongodbUri, settings_of
@@ -227,6 +228,8 @@ async def _load_all(
                 done.append(loaded)
                 if not as_json:
                     show_loaded(loaded)
+            if len(done) > 1 and not as_json:
+                show_total(done)
 
 
 async def _load_one(ingestion: Ingestion, found: Input, wanted: Wanted, bars: Bars, *, again: bool) -> Loaded:

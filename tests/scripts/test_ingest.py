@@ -435,3 +435,22 @@ def test_items_of_an_object_in_one_line(sheaf: Typed, database: Database, tmp_pa
     (tmp_path / "a.json").write_text('{"type": "FeatureCollection", "features": [{"a": 1}, {"a": 2}]}')
     sheaf("ingest", "a.json", "--into", "c", "--items", "features")
     assert documents(database) == [{"a": 1}, {"a": 2}]
+
+
+def test_many_files_end_with_a_total(sheaf: Typed, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.ndjson").write_text(f'{{"a": {number}}}\n' * 1500 + BAD)
+    sheaf("ingest", "0.ndjson", "--into", "c", code=2)
+    _, said = sheaf("ingest", "0.ndjson", "1.ndjson", "2.ndjson", "--into", "c", code=2)
+    last = said.splitlines()[-1]
+    assert last == ("Together 3 files: 3,008 received, 3,004 written, 4 put aside; 1 of them loaded before.")
+
+
+def test_a_list_in_a_pipe_has_whole_values(sheaf: Typed, tmp_path: Path) -> None:
+    name = f"{'long-name-' * 12}.ndjson"
+    (tmp_path / name).write_text('{"a": 1}\n' * 12_345)
+    sheaf("ingest", name, "--into", "c")
+    listed, _ = sheaf("ingest", "list")
+    assert name in listed
+    assert listed.count("12,345") == 2
+    assert len(listed.splitlines()) == 2
