@@ -1,5 +1,6 @@
 """Media types: what a body is, and what an answer should be."""
 
+from collections.abc import Collection
 from enum import Enum
 from typing import Final
 
@@ -62,15 +63,26 @@ def _weighed(part: str) -> tuple[str, float]:
     return name, 1.0
 
 
-def content_type(header: str | None, *allowed: str) -> str:
+def charset_of(header: str | None) -> str | None:
+    """Return the charset that a header `Content-Type` names."""
+    parameters = (piece.strip().lower() for piece in (header or "").split(";")[1:])
+    return next((item[8:].strip('"') for item in parameters if item.startswith("charset=")), None)
+
+
+def content_type(header: str | None, *allowed: str, in_any_charset: Collection[str] = ()) -> str:
     """Return the media type of a body, which must be one of `allowed`.
+
+    Args:
+        header: `Content-Type`.
+        allowed: Media types.
+        in_any_charset: Those of them that are not only taken in UTF-8.
 
     Raises:
         UnsupportedMediaTypeError: It is another one, or none, or in another charset than UTF-8.
     """
-    name, *parameters = (piece.strip().lower() for piece in (header or "").split(";"))
-    charset = next((item[8:].strip('"') for item in parameters if item.startswith("charset=")), "utf-8")
-    if name not in allowed or charset not in ("utf-8", "utf8"):
+    name = (header or "").partition(";")[0].strip().lower()
+    charset = None if name in in_any_charset else charset_of(header)
+    if name not in allowed or charset not in (None, "utf-8", "utf8"):
         raise UnsupportedMediaTypeError(
             f"The body must be {' or '.join(allowed)}, in UTF-8.", {"Accept": ", ".join(allowed)}
         )

@@ -9,7 +9,9 @@ from api.bodies import as_document
 from api.exchange import Exchange, path_parameter
 from api.parse import INTEGER
 from documents.codec.csv_columns import parse_columns
-from documents.codec.formats import ReadOptions
+from documents.codec.dialect import SETTINGS, Dialect
+from documents.codec.formats import FORMATS, formats_with
+from documents.codec.options import ReadOptions
 from documents.codec.records import Format
 from documents.errors import Fault, InvalidCursorError, InvalidDocumentError, InvalidParameterError
 from documents.ingest.ingestion import ChangeQuarantine, FindJobs, FindQuarantined, UndoJob
@@ -30,17 +32,12 @@ MAX_NAME: Final = 255
 HEAD_BYTES: Final = 2048
 """What a list shows of a record."""
 
-_TABLES: Final = (Format.CSV, Format.TSV)
 READ_PARAMETERS: Final[Mapping[str, Sequence[Format]]] = {
-    "header": _TABLES,
-    "types": _TABLES,
-    "infer": _TABLES,
-    "nested": _TABLES,
-    "items": (Format.JSON,),
+    name: formats_with(name) for name in dict.fromkeys(name for entry in FORMATS.values() for name in entry.options)
 }
 """Parameters that say how records are read, and of which formats."""
 
-LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "max_bad", *READ_PARAMETERS)
+LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "accept", "max_bad", *READ_PARAMETERS)
 QUARANTINE_FORMATS: Final = ("json", "raw")
 
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}
@@ -64,6 +61,7 @@ class LoadRequest:
         key: Under which it is loaded once.
         reading: How records are read, where a parameter says so.
         max_bad: How many may be put aside.
+        accept: Whether a table is read as it seems to be.
     """
 
     collection: str
@@ -74,6 +72,7 @@ class LoadRequest:
     key: str | None
     reading: Mapping[str, Any]
     max_bad: str | None = None
+    accept: bool = False
 
     def to_load(self, form: Format, *, max_bytes: int) -> Load:
         """Return the load, now that it is known what is in the body.
@@ -88,7 +87,9 @@ class LoadRequest:
         for name in self.reading:
             if form not in READ_PARAMETERS[name]:
                 refuse(name, "not-allowed", f"{name} is for {' and '.join(READ_PARAMETERS[name])}, and this is {form}.")
-        options = ReadOptions(max_bytes=max_bytes, **self.reading)
+        told = dict(self.reading)
+        dialect = Dialect(**{name: told.pop(name) for name in SETTINGS if name in told})
+        options = ReadOptions(max_bytes=max_bytes, dialect=dialect, **told)
         load = Load(self.collection, form, self.mode, self.on, options, Origin.UPLOAD, self.name, self.key)
         return replace(load, max_bad=self.max_bad)
 
@@ -108,6 +109,7 @@ def parse_load(exchange: Exchange) -> LoadRequest:
         key=_key(own.get("key"), exchange.header(b"idempotency-key")),
         reading=_reading(own),
         max_bad=own.get("max_bad"),
+        accept=_one_of("accept", own.get("accept", "false"), _TRUTHS),
     )
 
 
@@ -266,14 +268,23 @@ def _key(parameter: str | None, header: str | None) -> str | None:
 
 
 def _reading(own: Mapping[str, str]) -> dict[str, Any]:
-    read: dict[str, Callable[[str], object]] = {
-        "header": lambda text: text.split(","),
-        "types": _types,
-        "infer": lambda text: _one_of("infer", text, _TRUTHS),
-        "nested": lambda text: _one_of("nested", text, _TRUTHS),
-        "items": lambda text: _named("items", text),
-    }
-    return {name: read[name](own[name]) for name in READ_PARAMETERS if name in own}
+    return {name: _read_option(name, own[name]) for name in READ_PARAMETERS if name in own}
+
+
+def _read_option(name: str, text: str) -> object:
+    return _OPTIONS[name](text) if name in _OPTIONS else _read_setting(name, text)
+
+
+def _read_setting(name: str, text: str) -> Any:  # noqa: ANN401  # of the type that the setting has
+    """Return a setting of the dialect of a table.
+
+    Raises:
+        InvalidParameterError: It cannot be meant.
+    """
+    try:
+        return SETTINGS[name].parse(text)
+    except ValueError as error:
+        refuse(name, "invalid", str(error))
 
 
 def _types(text: str) -> dict[str, str]:
@@ -295,3 +306,13 @@ def _cursor(text: str | None, form: str) -> str | None:
     if text is not None and not re.fullmatch(form, text):
         raise InvalidCursorError("The cursor is damaged, or belongs to another list.")
     return text
+
+
+_OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {
+    "header": lambda text: tuple(text.split(",")),
+    "types": _types,
+    "infer": lambda text: _one_of("infer", text, _TRUTHS),
+    "nested": lambda text: _one_of("nested", text, _TRUTHS),
+    "items": lambda text: _named("items", text),
+    "sheet": lambda text: _named("sheet", text),
+}

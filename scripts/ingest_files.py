@@ -40,6 +40,8 @@ class Wanted:
         options: How they are read.
         key: Under which the one file is loaded once.
         max_bad: How many records of each file may be put aside.
+        accept: Whether a table is read as it seems to be.
+        asks: Whether somebody may be asked about that.
     """
 
     collection: str
@@ -49,6 +51,8 @@ class Wanted:
     options: ReadOptions
     key: str | None
     max_bad: str | None = None
+    accept: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Input:
         path: Of a file.
         size_bytes: Of a file.
         stream: Of anything else.
-        head: What was read of the stream.
+        head: Its first bytes; of a stream, what was read of it.
     """
 
     name: str
@@ -105,7 +109,7 @@ async def look_at(name: str, form: Format | None) -> Input:
     except OSError as error:
         raise IngestFileError(f"{name} cannot be read: {error.strerror}.") from error
     found, note = _form_of(head, name, form)
-    return Input(name, found, note, path=path, size_bytes=status.st_size)
+    return Input(name, found, note, path=path, size_bytes=status.st_size, head=head)
 
 
 def _read_head(path: Path) -> bytes:
@@ -125,6 +129,8 @@ async def _look_at_stream(name: str, descriptor: int, form: Format | None) -> In
 
 def _form_of(head: bytes, name: str, form: Format | None) -> tuple[Format, str | None]:
     sniffed = sniff(head, name)
+    if sniffed.alien and form is None:
+        raise IngestFileError(f"{name} is {sniffed.alien}, which is not loaded.")
     found = form or sniffed.format
     if found is None:
         reason = "is empty, and its name stands for no format" if not head else "looks like no format that is known"
@@ -161,9 +167,8 @@ async def to_load(found: Input, wanted: Wanted) -> Load:
 
 
 def _key_of(load: Load) -> str:
-    options = load.options
     told = [load.collection, load.mode, load.on if load.mode is not Mode.INSERT else (), load.form, load.digest]
-    read = [options.header, dict(options.types), options.infer, options.nested, options.max_bytes, options.items]
+    read = [load.options.described(), load.options.max_bytes]
     return hashlib.blake2b(json.dumps([told, read]).encode(), digest_size=16).hexdigest()
 
 

@@ -2,32 +2,29 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from starlette.responses import Response
 
 from api import reports
 from api.exchange import Exchange, path_parameter
-from api.media import NDJSON, Media, content_type
+from api.media import charset_of, content_type
 from api.parse_jobs import LoadRequest, own_parameters, parse_load, parse_upload_complete, refuse
 from api.problems import UnsupportedMediaTypeError
 from api.uploads import SMALL_BYTES, Arrival, complete, hash_body, keep
+from documents.codec.csv_reader import HeaderError
+from documents.codec.dialect import SETTINGS
+from documents.codec.formats import FORMATS
 from documents.codec.records import Format
 from documents.codec.sniff import HEAD_BYTES, sniff
+from documents.codec.table_look import look_at_table
 from documents.database.deadline import Deadline, Running
-from documents.errors import JobConflictError
+from documents.errors import Fault, InvalidParameterError, JobConflictError
 from documents.ingest.ingestion import FindLoads, JobReport
-from documents.ingest.jobs import Job
+from documents.ingest.jobs import Job, Load
 
-FORMATS: Final[Mapping[str, Format]] = {
-    NDJSON: Format.NDJSON,
-    Media.JSON.value: Format.JSON,
-    Media.EJSON.value: Format.EJSON,
-    "text/csv": Format.CSV,
-    "text/tab-separated-values": Format.TSV,
-    "application/bson": Format.BSON,
-    "application/vnd.apache.parquet": Format.PARQUET,
-}
+MEDIA_TYPES: Final[Mapping[str, Format]] = {entry.media_type: form for form, entry in FORMATS.items()}
 """What media types say of a body."""
 
 SNIFFED: Final = ("application/gzip", "application/zstd", "application/octet-stream")
@@ -43,7 +40,8 @@ async def ingest(exchange: Exchange) -> Response:
     settings = exchange.store.settings
     arrival = Arrival(exchange, settings.max_upload_bytes)
     request, is_whole = parse_load(exchange), parse_upload_complete(exchange)
-    load = request.to_load(await _form(exchange, request, arrival), max_bytes=settings.max_upload_bytes)
+    form = await _form(exchange, request, arrival)
+    load = await _looked_at(exchange, request, request.to_load(form, max_bytes=settings.max_upload_bytes), arrival)
     plan = await exchange.plan(exchange.store.ingestion.load, load)
     job, _ = await plan.run(exchange.deadline)
     if job.upload is not None and job.upload.is_complete:
@@ -105,18 +103,53 @@ async def _recognised(exchange: Exchange, job: Job, digest: str) -> Response:
     return reports.loaded(exchange, await await_job(exchange, job.id))
 
 
+async def _looked_at(exchange: Exchange, request: LoadRequest, load: Load, arrival: Arrival) -> Load:
+    """Return the load of a table with the dialect that its beginning shows; other loads as they are."""
+    delimiter = FORMATS[load.form].delimiter
+    if delimiter is None:
+        return load
+    options, charset = load.options, charset_of(exchange.header(b"content-type"))
+    if charset is not None and options.dialect.encoding is None:
+        options = replace(options, dialect=replace(options.dialect, encoding=_encoding(charset)))
+    head = await arrival.head(HEAD_BYTES)
+    try:
+        look = await asyncio.to_thread(look_at_table, head[:HEAD_BYTES], options, delimiter)
+    except HeaderError as error:
+        refuse("header", "header-refused" if options.header is None else "invalid", str(error))
+    except ValueError as error:
+        refuse("format", "invalid", str(error))
+    if look.doubts and not request.accept:
+        faults = [Fault(f"?{doubt.setting}", "ambiguous", doubt.detail) for doubt in look.doubts]
+        names = ", ".join(dict.fromkeys(doubt.setting for doubt in look.doubts))
+        detail = f"It is not certain how to read this table. Say {names}, or accept=true to have it read as it seems."
+        raise InvalidParameterError(detail, faults)
+    return replace(load, options=look.options)
+
+
+def _encoding(charset: str) -> str:
+    try:
+        return SETTINGS["encoding"].parse(charset)
+    except ValueError as error:
+        raise UnsupportedMediaTypeError(str(error), {"Accept": ", ".join(MEDIA_TYPES)}) from None
+
+
 async def _form(exchange: Exchange, request: LoadRequest, arrival: Arrival) -> Format:
     """Return the form of the records: as the parameter says, or the media type, or the first bytes."""
     header = exchange.header(b"content-type")
-    kind = content_type(header, *FORMATS, *SNIFFED) if header is not None or exchange.has_body() else ""
-    form = request.form or FORMATS.get(kind)
+    said = header is not None or exchange.has_body()
+    tables = [media for media, form in MEDIA_TYPES.items() if FORMATS[form].delimiter]
+    kind = content_type(header, *MEDIA_TYPES, *SNIFFED, in_any_charset=tables) if said else ""
+    form = request.form or MEDIA_TYPES.get(kind)
     if form is not None:
         return form
     head = await arrival.head(HEAD_BYTES)
     found = await asyncio.to_thread(sniff, head[:HEAD_BYTES], request.name)
+    if found.alien:
+        detail = f"The body is {found.alien}, which is not loaded."
+        raise UnsupportedMediaTypeError(detail, {"Accept": ", ".join(MEDIA_TYPES)})
     if found.format is not None:
         return found.format
     if head:
         detail = "What is in the body cannot be told from its beginning. Content-Type or format= can say it."
-        raise UnsupportedMediaTypeError(detail, {"Accept": ", ".join(FORMATS)})
+        raise UnsupportedMediaTypeError(detail, {"Accept": ", ".join(MEDIA_TYPES)})
     return Format.NDJSON

@@ -7,12 +7,21 @@ from api.openapi.places import in_header, in_path, in_query
 from api.openapi.schemas import Schema, ref
 from api.parse_jobs import DEFAULT_LISTED, MAX_IDS, MAX_LISTED, MAX_NAME, QUARANTINE_FORMATS
 from documents.codec.csv_columns import CELLS
+from documents.codec.dialect import SETTINGS
+from documents.codec.formats import formats_with
 from documents.ingest.jobs import Mode, State
 from documents.types import COLLECTION_NAME
 
 _NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 _FLAG: Final[Schema] = {"type": "boolean", "default": False}
 _COLUMN: Final = rf"[^,:\s]+:({'|'.join(CELLS)})"
+
+
+def _forms(option: str) -> str:
+    """Return the formats for which an option has a meaning, in words."""
+    *others, last = formats_with(option)
+    return f"{', '.join(others)} and {last}" if others else last
+
 
 JOB_PARAMETERS: Final[dict[str, Schema]] = {
     "load-mode": in_query(
@@ -48,6 +57,15 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
         "share is judged from 10,000 records on, and at the end.",
         {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%?$", "examples": ["1%"]},
     ),
+    **{
+        name: in_query(
+            name,
+            f"Of {_forms(name)}: {setting.help}.",
+            {"type": "string", "minLength": 1, "examples": [setting.example]},
+        )
+        for name, setting in SETTINGS.items()
+    },
+    "accept": in_query("accept", "Read a table as it seems to be, where that is not certain.", _FLAG),
     "source-name": in_query("name", "Of the source, for people.", _NAME),
     "load-key": in_query("key", "Under which this is loaded once, however often it is sent.", _NAME),
     "idempotency-key": in_header("Idempotency-Key", "The same as `key`.", {**_NAME, "pattern": '^[^" ]+$'}),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.endpoints.export import COMPRESSED, MEDIA_TYPES
-from api.endpoints.ingest import FORMATS as INGESTED
+from api.endpoints.ingest import MEDIA_TYPES as INGESTED
 from api.endpoints.ingest import SNIFFED
 from api.endpoints.jobs import BYTES as OCTETS
 from api.endpoints.jobs import PARTIAL
@@ -16,6 +16,7 @@ from api.openapi.schemas import Schema, nullable, ref
 from api.openapi.shapes import list_of, record
 from api.openapi.subjects import Subject
 from api.parse import MAX_OPERATIONS, MAX_TRANSACTION
+from documents.codec.dialect import SETTINGS
 from documents.collections.plan import MAX_LIMIT
 
 Responses = Mapping[int, dict[str, Any]]
@@ -26,8 +27,8 @@ FIND: Final = ("sort", "fields", "limit", "cursor", "q", "field-filters", "filte
 HTML: Final = "text/html"
 EXPORT: Final = ("sort", "fields", "limit-export", "q", "field-filters", "filter", "format", "compress", "trailer")
 INGEST: Final = (
-    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", "max-bad",
-    "source-name", "load-key", "idempotency-key", "upload-complete", "prefer",
+    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", *SETTINGS,
+    "accept", "max-bad", "source-name", "load-key", "idempotency-key", "upload-complete", "prefer",
 )  # fmt: skip
 ONE: Final = ("if-match", "if-none-match", "prefer")
 

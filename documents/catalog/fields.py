@@ -53,7 +53,7 @@ def coercions(model: type[BaseModel]) -> FieldTypes:
 
 def document_id_type(model: type[BeanieDocument]) -> IdType:
     """Return the type of the ids that a model declares."""
-    kind = _bare(model.model_fields["id"].annotation)
+    kind = bare(model.model_fields["id"].annotation)
     for known, id_type in ((ObjectId, IdType.OBJECTID), (str, IdType.STRING), (int, IdType.INT), (UUID, IdType.UUID)):
         if isinstance(kind, type) and issubclass(kind, known):
             return id_type
@@ -66,7 +66,7 @@ def id_coercion(id_type: IdType) -> Coerce | None:
 
 
 def _step(annotation: object, segment: str) -> object:
-    kind = _bare(annotation)
+    kind = bare(annotation)
     if segment.isdecimal() and _item(kind) is not None:
         return _item(kind)
     kind = _element(kind)
@@ -89,9 +89,9 @@ def _declared(field: FieldInfo) -> object:
 
 
 def _element(annotation: object) -> object:
-    kind = _bare(annotation)
+    kind = bare(annotation)
     item = _item(kind)
-    return kind if item is None else _bare(item)
+    return kind if item is None else bare(item)
 
 
 def _item(kind: object) -> object | None:
@@ -100,7 +100,7 @@ def _item(kind: object) -> object | None:
     return None
 
 
-def _bare(annotation: object) -> object:
+def bare(annotation: object) -> object:
     """Strip Annotated and Optional; a union of several types declares nothing that could be relied on."""
     while True:
         if get_origin(annotation) is Annotated:

@@ -33,39 +33,62 @@ class Row(NamedTuple):
     is_quoted_well: bool
 
 
+_NEVER: Final = b"\0" * 16
+"""Stands for a mark that there is none of."""
+
+
 class Quoting:
     """How cells are told apart.
 
     Args:
-        delimiter: One ASCII character, neither a quote nor a line break.
+        delimiter: One ASCII character, neither a quote nor a line break. A space stands for any number of them.
+        quote: What encloses cells: one ASCII character, or none if it is empty.
+        escape: What takes the meaning of the character behind it; none if it is empty.
     """
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, delimiter: str, quote: str = '"', escape: str = "") -> None:
         self.delimiter: Final = delimiter
-        mark = re.escape(delimiter)
-        quoted, plain = '"[^"]*+(?:""[^"]*+)*+', f'[^"{mark}][^{mark}]*+'
-        self._cells: Final = re.compile(f'(?:{quoted}"|{plain}|){mark}')
-        cells = f'(?:(?:{quoted}"|{plain}|){mark})*+'
-        self._whole: Final = re.compile(f'{cells}(?:{quoted}"|{plain}|)'.encode())
+        self.quote: Final = quote.encode()
+        self._quote = quote
+        self._quote_byte: Final = quote.encode() or _NEVER
+        self._escape_byte: Final = escape.encode() or _NEVER
+        self._escape: Final = escape or _NEVER.decode()
+        self._is_padded = delimiter == " "
+        mark, end, out = re.escape(delimiter), re.escape(quote), re.escape(escape)
+        skipped = f"{out}[\\s\\S]" if escape else "(?!)"
+        quoted = f"{end}[^{end}{out}]*+(?:(?:{end}{end}|{skipped})[^{end}{out}]*+)*+" if quote else "(?!)"
+        plain = f"(?:[^{end}{mark}{out}]|{skipped})(?:[^{mark}{out}]|{skipped})*+"
+        self._cells: Final = re.compile(f"(?:{quoted}{end}|{plain}|){mark}")
+        cells = f"(?:(?:{quoted}{end}|{plain}|){mark})*+"
+        self._whole: Final = re.compile(f"{cells}(?:{quoted}{end}|{plain}|)".encode())
         self._open: Final = re.compile(f"{cells}{quoted}".encode())
+        self._escaped: Final = re.compile(f"{out}([\\s\\S])") if escape else None
+
+    def has_marks(self, raw: bytes) -> bool:
+        """Tell whether a row has more to it than cells and delimiters."""
+        return self._quote_byte in raw or self._escape_byte in raw
 
     def is_whole(self, raw: bytes) -> bool:
         """Tell whether each quoted cell of a row ends, and ends at a delimiter."""
-        return b'"' not in raw or self._whole.fullmatch(raw) is not None
+        return not self.has_marks(raw) or self._whole.fullmatch(raw) is not None
 
     def is_open(self, raw: bytes) -> bool:
         """Tell whether a row ends inside a quoted cell."""
-        return b'"' in raw and self._open.fullmatch(raw) is not None
+        return self.has_marks(raw) and self._open.fullmatch(raw) is not None
 
     def split(self, text: str) -> list[str]:
         """Return the cells of a row that is whole, unquoted."""
-        if '"' not in text:
-            return text.split(self.delimiter)
-        cells: list[str] = []
-        for match in self._cells.finditer(text + self.delimiter):
-            cell = match[0][:-1]
-            cells.append(cell[1:-1].replace('""', '"') if cell.startswith('"') else cell)
-        return cells
+        if (self._quote or self._escape) not in text and self._escape not in text:
+            return text.split() if self._is_padded else text.split(self.delimiter)
+        cells = [match[0][:-1] for match in self._cells.finditer(text + self.delimiter)]
+        if self._is_padded:
+            cells = [cell for cell in cells if cell]
+        return [self._unquoted(cell) for cell in cells]
+
+    def _unquoted(self, cell: str) -> str:
+        if self._quote and cell.startswith(self._quote):
+            cell = cell[1:-1].replace(self._quote * 2, self._quote)
+        return self._escaped.sub(r"\1", cell) if self._escaped else cell
 
 
 class Rows:
@@ -74,12 +97,14 @@ class Rows:
     Args:
         quoting: How cells are told apart.
         limit: Bytes of a row; what is longer is a Cut, and one row.
+        line_end: The byte that ends a line.
     """
 
-    def __init__(self, quoting: Quoting, limit: int) -> None:
+    def __init__(self, quoting: Quoting, limit: int, line_end: bytes = b"\n") -> None:
         self._quoting = quoting
         self._limit = limit
-        self._lines = Lines(limit)
+        self._line_end = line_end
+        self._lines = Lines(limit, line_end)
         self._offset = 0
         self._open: list[bytes] = []  # lines of a row that has not ended yet
         self._open_bytes = 0
@@ -107,7 +132,7 @@ class Rows:
 
     def _add(self, line: bytes) -> Iterator[Row]:
         if not self._open:
-            if b'"' in line and not isinstance(line, Cut) and self._quoting.is_open(line):
+            if not isinstance(line, Cut) and self._quoting.is_open(line):
                 self._open, self._open_bytes = [line], len(line) + 1
             else:
                 yield from self._close(line, 1)
@@ -116,10 +141,10 @@ class Rows:
         self._open_bytes += size_of(line) + 1
         if isinstance(line, Cut) or self._open_bytes > self._limit:
             yield from self._give_up()
-        elif b'"' in line and not self._quoting.is_open(b'"' + line):
-            if self._quoting.is_whole(b'"' + line.removesuffix(b"\r")):
+        elif self._quoting.quote in line and not self._quoting.is_open(self._quoting.quote + line):
+            if self._quoting.is_whole(self._quoting.quote + line.removesuffix(b"\r")):
                 lines = self._take()
-                yield from self._close(b"\n".join(lines), len(lines))
+                yield from self._close(self._line_end.join(lines), len(lines))
             else:
                 yield from self._give_up()
 

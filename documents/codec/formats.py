@@ -1,7 +1,8 @@
 """Readers and writers, by format."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from documents.codec.batch import parse_batch, parse_extended_batch
@@ -9,10 +10,12 @@ from documents.codec.bson_dump import BsonReader
 from documents.codec.compressed import Compression, DecompressingReader
 from documents.codec.csv_reader import CsvReader
 from documents.codec.csv_writer import CsvWriter
+from documents.codec.dialect import SETTINGS, Dialect
 from documents.codec.extended_file import ExtendedReader
 from documents.codec.json_array import JsonArrayReader
 from documents.codec.json_member import JsonMemberReader
 from documents.codec.lines import LineReader
+from documents.codec.options import ReadOptions
 from documents.codec.parquet import ParquetReader
 from documents.codec.parquet_columns import Column
 from documents.codec.parquet_writer import ParquetWriter
@@ -26,39 +29,12 @@ from documents.codec.writers import (
     dump_canonical,
     dump_plain,
 )
-from documents.types import EMPTY, MAX_DOCUMENT_BYTES
+from documents.types import MAX_DOCUMENT_BYTES
 
 EXTENDED_FACTOR: Final = 6
 """Bytes that canonical Extended JSON may take for one of BSON, as `{"$minKey":1}` and control characters do."""
 
 _DELIMITERS: Final[Mapping[Format, str]] = {Format.CSV: ",", Format.TSV: "\t"}
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How records are read.
-
-    Args:
-        limit: Bytes of one record. None is 16 MB, and in Extended JSON six times that, since its canonical form is that
-            much longer than the BSON it stands for.
-        start: Records that begin before this byte, decompressed, are passed over: where a reading that was broken off
-            goes on, the `end` of the last record had of it.
-        max_bytes: What a compressed stream may hold when decompressed.
-        items: JSON: the member of an object whose array holds the documents, as `features` in GeoJSON.
-        header: CSV: names of the columns, where the first row is already data.
-        types: CSV: types of columns by name; see `csv_columns.parse_columns`.
-        infer: CSV: infer the types of the others.
-        nested: CSV: dots in names mean objects.
-    """
-
-    limit: int | None = None
-    start: int = 0
-    max_bytes: int | None = None
-    items: str | None = None
-    header: Sequence[str] | None = None
-    types: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    infer: bool = False
-    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +54,48 @@ class WriteOptions:
     guard_formulas: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FormatEntry:
+    """What there is to know of a format that is loaded: its flag, media type, reader and docs are made from it.
+
+    Args:
+        media_type: Of a body that holds it.
+        endings: Of names of files; empty where the content alone tells.
+        holds: What such a file is, for the docs.
+        read: Makes a reader.
+        options: Names of the options that have a meaning for it.
+        extra: Which of Sheaf's extras it needs.
+        kept_as: Format in which its records are put aside; None for its own.
+    """
+
+    media_type: str
+    endings: tuple[str, ...]
+    holds: str
+    read: Callable[[ReadOptions], Reader]
+    options: tuple[str, ...] = ()
+    extra: str | None = None
+    kept_as: Format | None = None
+    delimiter: str | None = None
+    """What separates the cells of a table in text, unless its dialect says otherwise."""
+
+
 def make_reader(form: Format, options: ReadOptions | None = None) -> DecompressingReader:
     """Return a reader for a stream, compressed or not.
 
     Raises:
         HeaderError: The given header cannot be used.
-        MissingParquetError: pyarrow is not installed.
+        MissingExtraError: What reads the format is not installed.
         ValueError: An option cannot be meant.
     """
     options = options or ReadOptions()
-    return DecompressingReader(_READERS[form](form, options), max_bytes=options.max_bytes)
+    return DecompressingReader(FORMATS[form].read(options), max_bytes=options.max_bytes)
 
 
 def make_writer(form: Format, options: WriteOptions | None = None) -> Writer:
     """Return a writer.
 
     Raises:
-        MissingParquetError: pyarrow is not installed.
+        MissingExtraError: pyarrow is not installed.
         ValueError: A table without columns.
     """
     options = options or WriteOptions()
@@ -106,39 +107,77 @@ def _limit(options: ReadOptions) -> int:
     return options.limit or MAX_DOCUMENT_BYTES
 
 
-def _read_csv(form: Format, options: ReadOptions) -> Reader:
-    return CsvReader(
-        delimiter=_DELIMITERS[form],
-        limit=_limit(options),
-        header=options.header,
-        types=options.types,
-        infer=options.infer,
-        nested=options.nested,
-        start=options.start,
-    )
+def _read_table(delimiter: str, options: ReadOptions) -> Reader:
+    dialect = options.dialect.or_else(Dialect(delimiter=delimiter))
+    return CsvReader(replace(options, dialect=dialect, limit=_limit(options)))
 
 
-def _read_json(_: Format, options: ReadOptions) -> Reader:
+def _read_json(options: ReadOptions) -> Reader:
     if options.items is None:
         return JsonArrayReader(parse_batch, limit=_limit(options), start=options.start)
     return JsonMemberReader(options.items, parse_batch, limit=_limit(options), start=options.start)
 
 
-def _read_extended(_: Format, options: ReadOptions) -> Reader:
+def _read_extended(options: ReadOptions) -> Reader:
     return ExtendedReader(
         parse_extended_batch, limit=options.limit or EXTENDED_FACTOR * MAX_DOCUMENT_BYTES, start=options.start
     )
 
 
-_READERS: Final[Mapping[Format, Callable[[Format, ReadOptions], Reader]]] = {
-    Format.NDJSON: lambda _, options: LineReader(parse_batch, limit=_limit(options), start=options.start),
-    Format.JSON: _read_json,
-    Format.EJSON: _read_extended,
-    Format.CSV: _read_csv,
-    Format.TSV: _read_csv,
-    Format.BSON: lambda _, options: BsonReader(limit=_limit(options), start=options.start),
-    Format.PARQUET: lambda _, options: ParquetReader(start=options.start),
+TABLE_OPTIONS: Final = ("header", "types", "infer", "nested", *SETTINGS)
+
+FORMATS: Final[Mapping[Format, FormatEntry]] = {
+    Format.NDJSON: FormatEntry(
+        "application/x-ndjson",
+        (".ndjson", ".jsonl"),
+        "a JSON document a line; empty lines are passed over",
+        lambda options: LineReader(parse_batch, limit=_limit(options), start=options.start),
+    ),
+    Format.JSON: FormatEntry(
+        "application/json",
+        (".json", ".geojson"),
+        "one array of JSON documents, read as a stream; or one object, which is one document",
+        _read_json,
+        ("items",),
+    ),
+    Format.EJSON: FormatEntry(
+        "application/ejson",
+        (".ejson",),
+        "Extended JSON, a document a line or as an array: every type of BSON",
+        _read_extended,
+    ),
+    Format.CSV: FormatEntry(
+        "text/csv", (".csv",), "[a table](#tables)", partial(_read_table, ","), TABLE_OPTIONS, delimiter=","
+    ),
+    Format.TSV: FormatEntry(
+        "text/tab-separated-values",
+        (".tsv", ".tab"),
+        "[a table](#tables) whose cells are separated by tabs",
+        partial(_read_table, "\t"),
+        TABLE_OPTIONS,
+        delimiter="\t",
+    ),
+    Format.BSON: FormatEntry(
+        "application/bson",
+        (".bson",),
+        "documents one behind the other, as `mongodump` writes them",
+        lambda options: BsonReader(limit=_limit(options), start=options.start),
+    ),
+    Format.PARQUET: FormatEntry(
+        "application/vnd.apache.parquet",
+        (".parquet",),
+        "a document a row",
+        lambda options: ParquetReader(start=options.start),
+        extra="parquet",
+        kept_as=Format.EJSON,
+    ),
 }
+"""Every format that is loaded."""
+
+
+def formats_with(option: str) -> list[Format]:
+    """Return the formats for which an option has a meaning."""
+    return [form for form, entry in FORMATS.items() if option in entry.options]
 
 
 def _plain_writer(form: Format, options: WriteOptions) -> Writer:

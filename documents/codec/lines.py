@@ -15,10 +15,12 @@ class Lines:
 
     Args:
         limit: Bytes of a line; of a longer one only the beginning is kept, as a Cut.
+        line_end: The byte that ends a line.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, line_end: bytes = b"\n") -> None:
         self._kept = Kept(limit)
+        self._line_end = line_end
         self._limit = limit
         self._is_first = True
         self.bom_bytes = 0
@@ -30,13 +32,13 @@ class Lines:
         return self._kept.size
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Return the lines that end in this piece, without their line feeds."""
-        head, line_feed, rest = piece.partition(b"\n")
+        """Return the lines that end in this piece, without their line ends."""
+        head, line_feed, rest = piece.partition(self._line_end)
         self._kept.add(head)
         if not line_feed:
             return []
         first = self._take()
-        lines = rest.split(b"\n")
+        lines = rest.split(self._line_end)
         self._kept.add(lines.pop())
         if len(rest) > self._limit:
             lines = [self._cut(line) for line in lines]

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 from bson.decimal128 import Decimal128
 
+from documents.codec.extras import load_extra
 from documents.codec.records import Record
 from documents.codec.strict import check_keys
 from documents.codec.tree import is_deep
@@ -29,21 +30,13 @@ _MEMORY_BYTES: Final = 1024 * 1024
 _MILLISECOND_US: Final = 1000
 
 
-class MissingParquetError(RuntimeError):
-    """pyarrow is not installed."""
-
-
 def load_pyarrow() -> ModuleType:
     """Return pyarrow's module for Parquet.
 
     Raises:
-        MissingParquetError: It is not installed.
+        MissingExtraError: It is not installed.
     """
-    try:
-        return importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        detail = "Parquet needs pyarrow, which is not installed: run `pip install 'sheaf[parquet]'`."
-        raise MissingParquetError(detail) from None
+    return load_extra("pyarrow.parquet", "parquet")
 
 
 @cache
@@ -59,7 +52,7 @@ class ParquetReader:
         start: Rows before this one, counted from 0, are passed over.
 
     Raises:
-        MissingParquetError: pyarrow is not installed.
+        MissingExtraError: pyarrow is not installed.
     """
 
     def __init__(self, *, start: int = 0) -> None:

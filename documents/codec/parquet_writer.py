@@ -38,7 +38,7 @@ class ParquetWriter:
         columns: As a `ColumnFinder` found them in the same documents.
 
     Raises:
-        MissingParquetError: pyarrow is not installed.
+        MissingExtraError: pyarrow is not installed.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 import orjson
 
 from documents.codec.compressed import Compression, compression_of, inflate_head
+from documents.codec.encodings import find_encoding
+from documents.codec.formats import FORMATS
 from documents.codec.lines import BOM
 from documents.codec.parquet import MAGIC
 from documents.codec.records import WHITE, Format
@@ -22,19 +24,47 @@ _BSON_HEAD: Final = re.compile(rb"[\x01-\x13\x7f\xff][^\0]*\0|\0", re.DOTALL)
 _WRAPPER: Final = re.compile(rb'\{[ \t\r\n]*"\$(?:oid|date|uuid|binary|number(?:Int|Long|Double|Decimal))"[ \t\r\n]*:')
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
-# What a name's ending stands for. mongoexport calls Extended JSON in lines .json, so that may be any of the three.
-_ENDINGS: Final[Mapping[str, tuple[Format, ...]]] = {
-    ".ndjson": (Format.NDJSON, Format.EJSON),
-    ".jsonl": (Format.NDJSON, Format.EJSON),
-    ".json": (Format.JSON, Format.NDJSON, Format.EJSON),
-    ".geojson": (Format.JSON,),
-    ".ejson": (Format.EJSON,),
-    ".csv": (Format.CSV,),
-    ".tsv": (Format.TSV,),
-    ".tab": (Format.TSV,),
-    ".bson": (Format.BSON,),
-    ".parquet": (Format.PARQUET,),
+_BINARY_BYTES: Final = 4096
+_ZIP: Final = "a zip archive"
+_ALIENS: Final[Mapping[bytes, str]] = {
+    b"PK\x03\x04": _ZIP,
+    b"PK\x05\x06": _ZIP,
+    b"\xd0\xcf\x11\xe0": "an old Office file, such as .xls",
+    b"%PDF-": "a PDF",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"GIF8": "an image",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ\0": "compressed with xz",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"SQLite format 3\0": "a SQLite database",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"ARROW1": "an Arrow file",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
 }
+_ALIEN_TEXTS: Final = (
+    (re.compile(rb"\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE), "an HTML page"),
+    (re.compile(rb"\s*<(?:\?xml|[a-zA-Z][\w:.-]*[\s/>])"), "XML"),
+    (re.compile(rb"(?:#[^\n]*\n|\s*\n)*+(?:%YAML\b|---[ \t]*\r?\n)"), "YAML"),
+    (
+        re.compile(rb"(?:#[^\n]*\n|\s*\n)*+(?:- )?[\w-]+:(?: [^,;\t\n]*)?\n(?: *(?:- )?[\w-]+:(?: [^,;\t\n]*)?\n)"),
+        "YAML",
+    ),
+)
+# mongoexport calls Extended JSON in lines .json, so that may be any of the three.
+_ALSO: Final[Mapping[str, tuple[Format, ...]]] = {
+    ".json": (Format.NDJSON, Format.EJSON),
+    ".ndjson": (Format.EJSON,),
+    ".jsonl": (Format.EJSON,),
+}
+_ENDINGS: Final[Mapping[str, tuple[Format, ...]]] = {
+    ending: (form, *_ALSO.get(ending, ())) for form, entry in FORMATS.items() for ending in entry.endings
+}
+"""What the endings of names stand for."""
+
 _COMPRESSED_ENDINGS: Final[Mapping[str, Compression]] = {
     ".gz": Compression.GZIP,
     ".zst": Compression.ZSTD,
@@ -49,11 +79,13 @@ class Sniffed(NamedTuple):
         format: None if neither its beginning nor its name tells.
         compression: None if it is not compressed.
         note: What is odd about it, in one sentence; None if nothing is.
+        alien: What it is, where that is nothing that is loaded.
     """
 
     format: Format | None
     compression: Compression | None
     note: str | None
+    alien: str | None = None
 
 
 def sniff(head: bytes, name: str | None = None) -> Sniffed:
@@ -77,7 +109,24 @@ def sniff(head: bytes, name: str | None = None) -> Sniffed:
         looked = Format.NDJSON  # lines that are broken, rather than an object that is wrongly named
     elif Format.EJSON in said and len(said) == 1 and looked in {Format.NDJSON, Format.JSON}:
         looked = Format.EJSON
-    return Sniffed(looked, compression, _note(plain, said, looked, said_compression is not None, compression))
+    note = _note(plain, said, looked, said_compression is not None, compression)
+    return Sniffed(looked, compression, note, find_alien(plain))
+
+
+def find_alien(head: bytes) -> str | None:
+    """Return what bytes are, where no format that is loaded begins so."""
+    known = next((name for magic, name in _ALIENS.items() if head.startswith(magic)), None)
+    if known == _ZIP and b"xl/" in head:
+        return "an Excel workbook"
+    if known or _is_binary(head):
+        return known or "binary data"
+    return next((name for form, name in _ALIEN_TEXTS if form.match(head.removeprefix(BOM))), None)
+
+
+def _is_binary(head: bytes) -> bool:
+    if head.startswith((MAGIC, *_UTF16)) or _is_bson(head) or find_encoding(head)[0].startswith("utf-16"):
+        return False
+    return b"\0" in head[:_BINARY_BYTES]
 
 
 def _look(head: bytes) -> Format | None:
@@ -135,7 +184,7 @@ def _note(
     compression: Compression | None,
 ) -> str | None:
     if head.startswith(_UTF16):
-        return "The text looks like UTF-16; only UTF-8 is read."
+        return "The text is UTF-16."
     if looked and said and looked not in said:
         return f"The name stands for {said[0]}, but the content is {looked}."
     if says_compressed and compression is None:

@@ -26,8 +26,9 @@ from bson.errors import BSONError
 from documents.access.policy import Policy
 from documents.codec.compressed import Compression
 from documents.codec.csv_writer import find_columns
+from documents.codec.extras import MissingExtraError
 from documents.codec.formats import WriteOptions, make_writer
-from documents.codec.parquet import MissingParquetError, load_pyarrow
+from documents.codec.parquet import load_pyarrow
 from documents.codec.parquet_columns import ColumnFinder
 from documents.codec.parquet_writer import OtherDocumentsError
 from documents.codec.records import Format
@@ -253,7 +254,7 @@ async def _check_parquet(operation: Export) -> None:
         )
     try:
         await asyncio.to_thread(load_pyarrow)  # which takes its time when it is first imported
-    except MissingParquetError as error:
+    except MissingExtraError as error:
         raise _invalid(f"{place}format", "not-available", str(error)) from None
 
 

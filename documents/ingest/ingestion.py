@@ -31,7 +31,7 @@ from documents.ingest.claim import Claim, hold_job
 from documents.ingest.gates import Budget, MaxBad
 from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
-from documents.ingest.preview import Preview, preview_load
+from documents.ingest.preview import Preview, preview_load, typed
 from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
 from documents.ingest.replay import run_replay
 from documents.ingest.sources import Source
@@ -282,6 +282,7 @@ class Ingestion:
                 f"To {operation.mode} by {', '.join(operation.on)}, the collection needs a unique index over it. "
                 f"PUT /v1/{operation.collection}:indexes makes one."
             )
+        operation = typed(operation, entry)
         return Plan(partial(self._create, operation, policy.name, makes_index=needs_index), writes=True)
 
     async def preview(self, operation: Load, source: Source, policy: Policy) -> AsyncGenerator[Preview]:

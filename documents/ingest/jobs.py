@@ -11,7 +11,7 @@ from bson.int64 import Int64
 from pymongo import DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from documents.codec.formats import ReadOptions
+from documents.codec.options import ReadOptions
 from documents.codec.records import Format
 from documents.database.connection import Connection
 from documents.errors import JobConflictError, JobNotFoundError
@@ -412,29 +412,17 @@ def _same(job: Job, load: Load) -> Job:
 
 
 def _described(load: Load) -> tuple[Any, ...]:
-    options = load.options
-    header = None if options.header is None else tuple(options.header)
-    told = (header, dict(options.types), options.infer, options.nested, options.items)
-    return (load.mode, load.on, load.form, load.origin, *told)
+    return (load.mode, load.on, load.form, load.origin, load.options.described())
 
 
 def _to_record(load: Load, *, by: str) -> Document:
-    options = load.options
     return {
         "_id": new_id(),
         "collection": load.collection,
         "form": load.form,
         "mode": load.mode,
         "on": list(load.on),
-        "options": {
-            "header": None if options.header is None else list(options.header),
-            # As pairs, since the name of a column may begin with $, or have dots.
-            "types": [list(pair) for pair in options.types.items()],
-            "infer": options.infer,
-            "nested": options.nested,
-            "max_bytes": options.max_bytes,
-            "items": options.items,
-        },
+        "options": load.options.to_record(),
         "origin": load.origin,
         "name": load.name,
         **({} if load.key is None else {"key": load.key}),
@@ -451,20 +439,12 @@ def _to_record(load: Load, *, by: str) -> Document:
 
 
 def _from_record(record: Document) -> Job:
-    options = record["options"]
     load = Load(
         collection=record["collection"],
         form=Format(record["form"]),
         mode=Mode(record["mode"]),
         on=tuple(record["on"]),
-        options=ReadOptions(
-            header=options["header"],
-            types=dict(options["types"]),
-            infer=options["infer"],
-            nested=options["nested"],
-            max_bytes=options["max_bytes"],
-            items=options["items"],
-        ),
+        options=ReadOptions.from_record(record["options"]),
         origin=Origin(record["origin"]),
         name=record["name"],
         key=record.get("key"),

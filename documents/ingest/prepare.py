@@ -13,6 +13,7 @@ from bson.objectid import ObjectId
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import first_id_type
 from documents.codec.encode import encode_with_id
+from documents.codec.formats import FORMATS
 from documents.codec.records import Format, Record
 from documents.codec.writers import dump_canonical
 from documents.collections.write import Admission, admit, key_of
@@ -157,7 +158,7 @@ def reject_of(entry: CollectionEntry, record: Record, error: InputError) -> Reje
 
 def kept_form(form: Format) -> Format:
     """Return the form in which records of a source are put aside."""
-    return Format.EJSON if form is Format.PARQUET else form
+    return FORMATS[form].kept_as or form
 
 
 def with_bytes(reject: Reject) -> Reject:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from documents.catalog.catalog import CollectionEntry
+from documents.catalog.cell_types import find_cell_types
 from documents.codec.csv_columns import Column
+from documents.codec.formats import FORMATS
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
 from documents.collections.services import Services
@@ -120,7 +122,7 @@ async def preview_load(services: Services, load: Load, source: Source) -> AsyncG
     yield preview
     with Running(Deadline(LOOK_UP_SECONDS), writes=False):
         entry = await services.catalog.get_or_new(load.collection)
-    reader = BatchReader(load.form, load.options, Done(()))
+    reader = BatchReader(load.form, typed(load, entry).options, Done(()))
     object_ids = ObjectIds()
     async with aclosing(reader.batches(source)) as batches:
         async for batch in batches:
@@ -132,6 +134,14 @@ async def preview_load(services: Services, load: Load, source: Source) -> AsyncG
             yield preview
     preview.read_bytes = source.read_bytes
     yield preview
+
+
+def typed(load: Load, entry: CollectionEntry) -> Load:
+    """Return a load that reads the cells of a table as the fields of its collection are declared."""
+    if "types" not in FORMATS[load.form].options:
+        return load
+    known = find_cell_types(entry, has_dates=load.options.dialect.dates is not None)
+    return replace(load, options=replace(load.options, known=known))
 
 
 def _notes(mode: Mode) -> Sequence[str]:

@@ -85,7 +85,7 @@ class BatchReader:
 
     Raises:
         HeaderError: A given header cannot be used.
-        MissingParquetError: pyarrow is not installed.
+        MissingExtraError: pyarrow is not installed.
         ValueError: An option cannot be meant.
     """
 

@@ -160,8 +160,10 @@ def _read_row(quarantined: Quarantined, options: ReadOptions) -> Document | Faul
 def _options_of(job: Job) -> ReadOptions:
     if not job.columns:
         return job.load.options
-    names = tuple(name for name, _ in job.columns)
-    return replace(job.load.options, header=names, types=dict(job.columns), infer=False)
+    options, columns = job.load.options, dict(job.columns)
+    inferred = [name for name in columns if name not in options.types] if options.infer else []
+    dialect = replace(options.dialect, encoding=None, skip=None, first_row=None, fix_header=None, line_end=None)
+    return replace(options, header=tuple(columns), types=columns, inferred=inferred, infer=False, dialect=dialect)
 
 
 _PARSERS: Final[Mapping[Format, ParseBatch]] = {

@@ -37,6 +37,7 @@ from scripts.ingest_report import (
 from scripts.ingest_target import ask, carry_out, go, hurry, opened, watched
 from scripts.options import AsJson, Commands, Database, DataDir, MongodbUri, settings_of
 from scripts.production import Yes, require_yes
+from scripts.table_flags import PANEL, read_dialect, setting, settle
 
 LOAD: Final = "load"
 CLEAN_UP_SECONDS: Final = 0.5
@@ -108,6 +109,29 @@ def load(  # noqa: PLR0913  # each is a flag
         bool, typer.Option("--infer", help="CSV: infer the other types from the first rows, and say which.")
     ] = False,
     nested: Annotated[bool, typer.Option("--nested", help="CSV: dots in the names of columns mean objects.")] = False,
+    delimiter: Annotated[str | None, setting("delimiter")] = None,
+    quote: Annotated[str | None, setting("quote")] = None,
+    escape: Annotated[str | None, setting("escape")] = None,
+    encoding: Annotated[str | None, setting("encoding")] = None,
+    line_end: Annotated[str | None, setting("line_end")] = None,
+    skip: Annotated[str | None, setting("skip")] = None,
+    first_row: Annotated[str | None, setting("first_row")] = None,
+    nulls: Annotated[str | None, setting("nulls")] = None,
+    booleans: Annotated[str | None, setting("booleans")] = None,
+    thousands: Annotated[str | None, setting("thousands")] = None,
+    decimal: Annotated[str | None, setting("decimal")] = None,
+    dates: Annotated[str | None, setting("dates")] = None,
+    fix_header: Annotated[
+        bool,
+        typer.Option(
+            "--fix-header", help="Give empty, double and dotted names ones that fields can have.", rich_help_panel=PANEL
+        ),
+    ] = False,
+    trim: Annotated[bool, typer.Option("--trim", help="Leave out blanks around cells.", rich_help_panel=PANEL)] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Read tables as they seem to be, without asking.", rich_help_panel=PANEL),
+    ] = False,
     items: Annotated[
         str | None,
         typer.Option(
@@ -171,7 +195,24 @@ def load(  # noqa: PLR0913  # each is a flag
         raise typer.BadParameter("--on has no meaning for inserts, which go by no key. Say --mode.")
     if key and again:
         raise typer.BadParameter("--again goes by what is in a file, and --key by what you say. Give one of them.")
+    given = {
+        "delimiter": delimiter,
+        "quote": quote,
+        "escape": escape,
+        "encoding": encoding,
+        "line_end": line_end,
+        "skip": skip,
+        "first_row": first_row,
+        "nulls": nulls,
+        "booleans": booleans,
+        "thousands": thousands,
+        "decimal": decimal,
+        "dates": dates,
+        "fix_header": "true" if fix_header else None,
+        "trim": "true" if trim else None,
+    }
     options = ReadOptions(
+        dialect=read_dialect(given),
         header=_names(header),
         types=_types(types),
         infer=infer,
@@ -179,7 +220,9 @@ def load(  # noqa: PLR0913  # each is a flag
         items=items,
         max_bytes=max_bytes,
     )
-    wanted = Wanted(into, mode, _names(on) or ("_id",), form, options, key, max_bad)
+    wanted = Wanted(
+        into, mode, _names(on) or ("_id",), form, options, key, max_bad, accept=accept or dry_run, asks=not yes
+    )
     settings = settings_of(data_dir, mongodb_uri, database)
     if dry_run:
         _preview(settings, files, wanted, as_json=as_json)
@@ -209,12 +252,16 @@ def _types(text: str | None) -> dict[str, str]:
         raise typer.BadParameter(f"--types: {error}") from None
 
 
-async def _look_at_all(files: Sequence[str], wanted: Wanted, *, as_json: bool) -> list[Input]:
+async def _look_at_all(files: Sequence[str], wanted: Wanted, *, as_json: bool) -> list[tuple[Input, Wanted]]:
+    """Return the files, each with how it is to be loaded, before any of them is."""
     inputs = [as_items(await look_at(name, wanted.form), wanted) for name in files]
+    looked: list[tuple[Input, Wanted]] = []
     for found in inputs:
         if not as_json:
             say_note(found)
-    return inputs
+        options = settle(found, wanted.options, accept=wanted.accept, asks=wanted.asks, is_silent=as_json)
+        looked.append((found, replace(wanted, options=options)))
+    return looked
 
 
 async def _load_all(
@@ -223,8 +270,8 @@ async def _load_all(
     inputs = await _look_at_all(files, wanted, as_json=as_json)
     async with opened(settings, writes=True) as store:
         with Bars(is_silent=as_json) as bars:
-            for found in inputs:
-                loaded = await _load_one(store.ingestion, found, wanted, bars, again=again)
+            for found, how in inputs:
+                loaded = await _load_one(store.ingestion, found, how, bars, again=again)
                 done.append(loaded)
                 if not as_json:
                     show_loaded(loaded)
@@ -303,8 +350,8 @@ async def _preview_all(settings: Settings, files: Sequence[str], wanted: Wanted,
     previews: list[Preview] = []
     async with opened(settings, writes=False) as store:
         with Bars(is_silent=as_json) as bars:
-            for found in inputs:
-                preview = await _preview_one(store.ingestion, found, wanted, bars)
+            for found, how in inputs:
+                preview = await _preview_one(store.ingestion, found, how, bars)
                 previews.append(preview)
                 if not as_json:
                     show_preview(preview)

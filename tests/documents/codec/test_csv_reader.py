@@ -171,7 +171,14 @@ def test_a_sample_ends_with_the_stream() -> None:
         ([""], "string"),
         (["0", "01"], "string"),
         (["true", "False"], "bool"),
-        (["9223372036854775808"], "double"),
+        (["9223372036854775808"], "string"),
+        (["89351060000000000000"], "string"),
+        (["1.5", "557E90"], "string"),
+        (["1.5e3", "2"], "double"),
+        (["1234567890123456.78", "1"], "decimal"),
+        (["1.5", "1" * 40 + ".5"], "string"),
+        (["2026-01-02T03:04:05.123Z"], "date"),
+        (["2026-01-02T03:04:05.123456Z"], "string"),
     ],
 )
 def test_inference(cells: list[str], kind: str) -> None:

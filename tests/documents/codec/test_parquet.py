@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from bson.decimal128 import Decimal128
 
+from documents.codec.extras import MissingExtraError
 from documents.codec.formats import ReadOptions, make_reader
-from documents.codec.parquet import MissingParquetError
 from documents.codec.records import Format
 from tests.documents.codec.streams import read, said
 
@@ -27,7 +27,7 @@ def table_of(columns: Mapping[str, Any]) -> bytes:
 
 def test_without_pyarrow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # as if it were not there
-    with pytest.raises(MissingParquetError, match=r"pip install 'sheaf\[parquet\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'sheaf\[parquet\]'"):
         make_reader(Format.PARQUET)
 
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from documents.codec import parquet_columns, parquet_writer
 from documents.codec.encode import encode
+from documents.codec.extras import MissingExtraError
 from documents.codec.formats import WriteOptions, make_writer
 from documents.codec.number_text import format_decimal
-from documents.codec.parquet import MissingParquetError
 from documents.codec.parquet_columns import Column, ColumnFinder, ColumnType, Reason
 from documents.codec.parquet_writer import OtherDocumentsError, ParquetWriter
 from documents.codec.plain import dump
@@ -365,5 +365,5 @@ def test_what_does_not_fit_is_refused_and_never_bent(first: Document, then: Docu
 
 def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # as if it were not there
-    with pytest.raises(MissingParquetError, match=r"pip install 'sheaf\[parquet\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'sheaf\[parquet\]'"):
         written([{"a": 1}])
