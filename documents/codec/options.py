@@ -42,6 +42,11 @@ class ReadOptions:
     nested: bool = False
     sheet: str | None = None
 
+    def said(self) -> list[str]:
+        """Return the names of the options that somebody gave, each of which has a meaning for some formats only."""
+        names = [name for name in ("header", "types", "infer", "nested", "items", "sheet") if getattr(self, name)]
+        return [*names, *self.dialect.given()]
+
     def to_record(self) -> dict[str, Any]:
         """Return the options as JSON has them; `start`, `limit` and `inferred` are not kept."""
         return {

@@ -1,6 +1,6 @@
 """What can be asked about loads, jobs and the quarantine, planned under a policy; and the running of jobs."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from documents.access.policy import Action, Policy
 from documents.catalog.ids import read_url_id
 from documents.catalog.metadata import Deed
-from documents.codec.formats import make_reader
+from documents.codec.formats import formats_with, make_reader
 from documents.codec.records import Format
 from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
@@ -55,13 +55,6 @@ _ACTIONS: Final[Mapping[Mode, tuple[Action, ...]]] = {
     Mode.MERGE: (Action.CREATE, Action.UPDATE),
     Mode.DELETE: (Action.DELETE,),
 }
-
-_TABLES: Final = (Format.CSV, Format.TSV)
-_OPTIONS: Final[Mapping[str, Sequence[Format]]] = {
-    **dict.fromkeys(("header", "types", "infer", "nested"), _TABLES),
-    "items": (Format.JSON,),
-}
-"""The formats for which each option of reading means something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -545,8 +538,9 @@ def _check(load: Load) -> None:
     """Refuse what could only fail later, for each record."""
     if load.max_bad is not None:
         MaxBad.parse(load.max_bad)
-    for name, formats in _OPTIONS.items():
-        if getattr(load.options, name) and load.form not in formats:
+    for name in load.options.said():
+        formats = formats_with(name)
+        if load.form not in formats:
             detail = f"{name} is for {' and '.join(formats)}, and this is {load.form}."
             raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
     if not 1 <= len(load.on) <= MAX_KEYS or not all(map(is_field_path, load.on)):
