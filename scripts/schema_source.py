@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from api.bodies import parse_filter_text
+from documents.catalog.addresses import SHOWN_IDS
 from documents.catalog.catalog import Catalog
 from documents.collections.profile_walk import profile_all
 from documents.collections.profiling import sample_into
@@ -126,7 +127,7 @@ async def open_target(settings: Settings, collection: str, scope: Scope) -> Asyn
     async with open_store(settings, announce=announce) as store:
         with Running(Deadline(LOOK_UP_SECONDS), writes=False):
             entry = await store.catalog.get(collection)
-        yield store.connection, parse_filter(parse_filter_text(scope.filter), entry.coerce).to_mongo()
+        yield store.connection, parse_filter(parse_filter_text(scope.filter), entry.coerce, ids=SHOWN_IDS).to_mongo()
 
 
 async def look_at_load(settings: Settings, job_id: str) -> Seen:

@@ -6,11 +6,9 @@ others are only looked for when it does not.
 """
 
 import re
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice, product
 from math import isfinite
 from typing import Any, Final, cast
@@ -27,17 +25,15 @@ from documents.codec.deprecated import Symbol
 from documents.codec.extended import parse_extended
 from documents.codec.plain import dump
 from documents.errors import InputError
+from documents.plain_forms import bytes_of, date_of, decimal_of, object_id_of, uuid_of
+from documents.query.shown_ids import ShownIds
 from documents.types import MISSING
 
 MAX_FORMS: Final = 64
 """Forms of one address that are tried; only an object of many texts has so many."""
 
-_HEX: Final = re.compile(r"[0-9a-fA-F]{24}")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?")
-_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
-_BASE64: Final = re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _WORDS: Final[Mapping[str, object]] = {"true": True, "false": False, "null": None}
 _INT64: Final = range(-(2**63), 2**63)
 _SUBTYPES: Final = (*range(10), 128)
@@ -51,6 +47,20 @@ def ids_at(text: str) -> list[object]:
     """
     objects = _objects(text) if text.startswith("{") else ()
     forms = [*objects, *_texts(text, _SUBTYPES), *_scalars(text)]
+    return _each_once(forms)
+
+
+def ids_like(value: object) -> list[object]:
+    """Return every id that a list would show as this JSON value, each once."""
+    forms = _texts(value, _SUBTYPES) if type(value) is str else islice(_expand(value), MAX_FORMS)
+    return _each_once(forms)
+
+
+SHOWN_IDS: Final = ShownIds(ids_at, ids_like)
+"""How filters read an `_id` to be equal to."""
+
+
+def _each_once(forms: Iterable[object]) -> list[object]:
     return list({id_key(form): form for form in forms}.values())
 
 
@@ -96,17 +106,16 @@ def _expand(value: object) -> Iterator[object]:
 
 def _texts(text: str, subtypes: Sequence[int]) -> Iterator[object]:
     """Yield what is shown as this string."""
-    if _HEX.fullmatch(text):
-        yield ObjectId(text)
-    if _UUID.fullmatch(text):
-        yield UUID(text)
-    if _is_storable(text):
-        yield text
-    for read in (_date, _decimal):
-        value = read(text)
-        if value is not None:
-            yield value
-    data = _binary(text)
+    uuid = uuid_of(text)
+    forms = (
+        object_id_of(text),
+        uuid and uuid.as_uuid(),
+        text if _is_storable(text) else None,
+        date_of(text),
+        decimal_of(text),
+    )
+    yield from (form for form in forms if form is not None)
+    data = bytes_of(text)
     if data is not None:
         yield from (
             Binary(data, subtype) for subtype in subtypes if subtype != UUID_SUBTYPE or len(data) != _UUID_BYTES
@@ -129,30 +138,6 @@ def _is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _date(text: str) -> object:
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=None) if _TIME.fullmatch(text) else None
-    except ValueError:
-        return None
-
-
-def _decimal(text: str) -> object:
-    try:
-        return Decimal128(Decimal(text)) if _NUMBER.fullmatch(text) else None
-    except InvalidOperation:
-        return None
-
-
-def _binary(text: str) -> bytes | None:
-    if not text or not _BASE64.fullmatch(text):
-        return None
-    try:
-        data = b64decode(text, validate=True)
-    except Base64Error:
-        return None
-    return data if b64encode(data).decode() == text else None
 
 
 def id_key(value: object) -> Any:  # noqa: ANN401  # whatever is hashable

@@ -58,6 +58,10 @@ class Address:
         own = id_key(self.first)
         return [each for each in ids_at(self.text) if id_key(each) != own]
 
+    def ids(self) -> list[object]:
+        """Return all ids that it may mean, the likeliest first."""
+        return self.others() if self.first is MISSING else [self.first, *self.others()]
+
 
 def read_address(text: str, id_type: IdType | None) -> Address:
     """Return what a URL segment may mean."""

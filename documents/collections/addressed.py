@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from documents.catalog.addresses import id_key
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import Address, read_address
 from documents.catalog.metadata import Kind
@@ -30,8 +31,14 @@ async def find_first(
     services: Services, entry: CollectionEntry, ids: Sequence[object], *, policy: str, deadline: Deadline
 ) -> StoredDocument | None:
     """Return the document with the first of some ids that one has. All are looked for at once."""
+    return next(iter(await _load_all(services, entry, ids, policy=policy, deadline=deadline)), None)
+
+
+async def _load_all(
+    services: Services, entry: CollectionEntry, ids: Sequence[object], *, policy: str, deadline: Deadline
+) -> list[StoredDocument]:
     found = await asyncio.gather(*(_load(services, entry, each, policy=policy, deadline=deadline) for each in ids))
-    return next(filter(None, found), None)
+    return [each for each in found if each is not None]
 
 
 async def _load(
@@ -47,12 +54,15 @@ async def _load(
     return None if found is None else StoredDocument(bytes(found.raw))
 
 
-async def at_address(
-    target: Target,
-    text: str,
-    change: Callable[[object], Awaitable[T]],
-    create: Callable[[], Awaitable[T]] | None = None,
-) -> T:
+async def all_at(target: Target, text: str) -> list[StoredDocument]:
+    """Return the documents at an address, the likeliest first, in one round trip.
+
+    There is at most one, unless another program stored ids that are shown alike.
+    """
+    return await _find_for_change(target, read_address(text, target.entry.id_type).ids())
+
+
+async def at_address(target: Target, text: str, change: Callable[[object], Awaitable[T]]) -> T:
     """Return what `change` gives for the id of the document at an address.
 
     Args:
@@ -60,14 +70,16 @@ async def at_address(
         text: The address.
         change: Called with an id, raises DocumentNotFoundError where no document has it. It is tried at once with the
             id that the address ordinarily means.
-        create: What to do where there is no document; None to fail.
+
+    Raises:
+        DocumentNotFoundError: No document is there.
     """
     address = read_address(text, target.entry.id_type)
     failure: Exception = DocumentNotFoundError()
     others = address.others()
     if is_collated(target.entry, address.first):
         others = [address.first, *others]
-    elif address.first is not MISSING and (others or create is None):
+    elif address.first is not MISSING:
         try:
             return await change(address.first)
         except DocumentNotFoundError as error:
@@ -77,21 +89,19 @@ async def at_address(
                 raise
             failure = error
     found = await _find_for_change(target, others)
-    if found is not None:
-        return await change(found.id)
-    if create is None:
-        raise failure
-    return await create()
+    if found:
+        return await change(found[0].id)
+    raise failure
 
 
-async def _find_for_change(target: Target, ids: Sequence[object]) -> StoredDocument | None:
+async def _find_for_change(target: Target, ids: Sequence[object]) -> list[StoredDocument]:
     if target.session is None:
-        return await find_first(target.services, target.entry, ids, policy="write", deadline=target.deadline)
-    for each in ids:  # a session is used by one at a time
-        found = await target.read_one(by_id(each)) if _may_exist(target.entry, each) else None
-        if found is not None:
-            return found
-    return None
+        return await _load_all(target.services, target.entry, ids, policy="write", deadline=target.deadline)
+    wanted = [each for each in ids if _may_exist(target.entry, each)]
+    rank = {id_key(each): place for place, each in enumerate(wanted)}
+    stored = target.collection.find({"_id": {"$in": wanted}}, session=target.session)
+    found = [StoredDocument(bytes(each.raw)) async for each in stored]
+    return sorted(found, key=lambda each: rank.get(id_key(each.id), 0))  # what is not among them, its collation found
 
 
 def _may_exist(entry: CollectionEntry, document_id: object) -> bool:

@@ -11,12 +11,13 @@ from typing import Any, Final, cast
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from documents.access.policy import Action, Policy
+from documents.catalog.addresses import SHOWN_IDS, is_same_id
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import first_id_type, read_address, read_url_id
 from documents.catalog.metadata import Deed, Kind
 from documents.codec.json_patch import check_json_patch
 from documents.collections import many, read, write
-from documents.collections.addressed import at_address
+from documents.collections.addressed import all_at, at_address
 from documents.collections.contracts import ContractPlanner
 from documents.collections.operations import (
     Aggregate,
@@ -278,9 +279,9 @@ class Planner:
 
 def _select(entry: CollectionEntry, selection: Selection) -> Filter:
     literal = selection.literal
-    parts = [parse_parameters(selection.parameters, entry.coerce, literal=literal)]
+    parts = [parse_parameters(selection.parameters, entry.coerce, literal=literal, ids=SHOWN_IDS)]
     if selection.filter is not None:
-        parts.append(parse_filter(selection.filter, entry.coerce, literal=literal))
+        parts.append(parse_filter(selection.filter, entry.coerce, literal=literal, ids=SHOWN_IDS))
     if selection.text is not None:
         parts.append(parse_search(selection.text))
     return conjunction(*parts)
@@ -313,19 +314,14 @@ def _insert(target: Target, operation: Insert) -> Awaitable[Written]:
     return write.insert(target, operation.document)
 
 
-def _replace(target: Target, operation: Replace) -> Awaitable[Written]:
-    def replace_at(document_id: object) -> Awaitable[Written]:
-        return write.replace(
-            target, document_id, operation.document, operation.precondition, must_exist=True, literal=operation.literal
-        )
-
-    async def create() -> Written:
-        document_id = read_url_id(operation.id, cast("IdType", target.entry.id_type))
-        return await write.replace(
-            target, document_id, operation.document, operation.precondition, literal=operation.literal
-        )
-
-    return at_address(target, operation.id, replace_at, create)
+async def _replace(target: Target, operation: Replace) -> Written:
+    document, found = operation.document, await all_at(target, operation.id)
+    named = (each for each in found if "_id" in document and is_same_id(document["_id"], each.id))
+    seen = next(named, found[0] if found else None)
+    document_id = read_url_id(operation.id, cast("IdType", target.entry.id_type)) if seen is None else seen.id
+    return await write.replace(
+        target, document_id, document, operation.precondition, seen=seen, literal=operation.literal
+    )
 
 
 def _patch(target: Target, operation: Patch) -> Awaitable[Written]:

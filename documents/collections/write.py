@@ -57,7 +57,7 @@ from documents.errors import (
     WriteConflictError,
 )
 from documents.query.update import parse_update
-from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document, IdType
+from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document, IdType, Missing
 
 UpdateOperators: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Outcome: TypeAlias = Literal["created", "replaced", "updated", "unchanged", "deleted"]
@@ -243,44 +243,30 @@ async def replace(
     document: Document,
     precondition: Precondition = UNCONDITIONAL,
     *,
-    must_exist: bool = False,
+    seen: StoredDocument | None,
     literal: bool = False,
 ) -> Written:
-    """Store a document under an id, whether or not there is one already, unless there must be.
+    """Store a document under an id, whether or not there is one already.
 
     Args:
         target: Where.
         document_id: Its id.
         document: What to store.
         precondition: What has to hold.
-        must_exist: Whether there has to be one.
+        seen: What was read there just now; None if nothing was there.
         literal: Whether each value is what JSON says, whatever is stored.
-
-    Raises:
-        DocumentNotFoundError: There is none, and must be; or the document names another one.
     """
-    if must_exist and "_id" in document and not is_same_id(document["_id"], document_id):
-        raise DocumentNotFoundError
     _same_id(target.entry, document, document_id)
-    stored_id = document_id if must_exist else MISSING
+    stored_id = MISSING if seen is None else document_id
     named = _under_id(document, document_id)
-
     replaced = partial(_replaced, document=named, literal=literal, stored_id=stored_id)
-
-    def change(entry: CollectionEntry, before: StoredDocument | None) -> Admission:
-        if before is None and must_exist:
-            raise DocumentNotFoundError
-        return replaced(entry, before)
-
     if precondition.is_empty:
-        before = None if literal else await target.read(document_id)
-        if before is None and must_exist and not literal:
-            raise DocumentNotFoundError
+        before = None if literal else seen
         admission = await settle(target, partial(replaced, before=before))
         is_plain = admission.new.raw == to_stored(named).raw  # nothing of it depends on what is stored
         if before is None or (is_plain and is_replaceable(admission.new.raw)):
-            return await _put(target, admission, must_exist=must_exist)
-    written = await _swap_until_done(target, document_id, precondition, change, replaces=True)
+            return await _put(target, admission)
+    written = await _swap_until_done(target, document_id, precondition, replaced, replaces=True, seen=seen)
     return with_changes(written, outcome="replaced") if written.outcome == "updated" else written
 
 
@@ -312,20 +298,18 @@ def check_sent(document: Document) -> None:
         raise InvalidDocumentError("A document has keys that cannot be stored.", faults)
 
 
-async def _put(target: Target, admission: Admission, *, must_exist: bool) -> Written:
+async def _put(target: Target, admission: Admission) -> Written:
     new = admission.new
     for _ in range(ATTEMPTS):
         try:
             result = await target.collection.replace_one(
-                by_id(new.id), as_bson(new.raw), upsert=not must_exist, session=target.session
+                by_id(new.id), as_bson(new.raw), upsert=True, session=target.session
             )
         except DuplicateKeyError as error:
             # Two upserts of one id can meet; the second attempt finds the first one's document.
             if target.session is not None or not _is_about_id(error.details):
                 raise
         else:
-            if must_exist and not result.matched_count:
-                raise DocumentNotFoundError
             return _written("replaced" if result.matched_count else "created", target, admission)
     raise WriteConflictError
 
@@ -524,9 +508,11 @@ async def _swap_until_done(
     change: Callable[[CollectionEntry, StoredDocument | None], Admission],
     *,
     replaces: bool = False,
+    seen: StoredDocument | Missing | None = MISSING,
 ) -> Written:
     for _ in range(ATTEMPTS):
-        before = await target.read(document_id)
+        before = await target.read(document_id) if isinstance(seen, Missing) else seen
+        seen = MISSING
         _check(precondition, before)
         admission = await settle(target, partial(_changed, change=change, before=before))
         after = admission.new

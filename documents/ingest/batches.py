@@ -113,7 +113,7 @@ class Outcome:
     Args:
         span: Where it was.
         counts: In numbers.
-        inserted: New documents by id, and a digest of each.
+        inserted: Ids of the new documents, and a digest of each.
         changed: Ids of the documents that were there before.
         discarded: How often each path was left out, as the contract says.
         faults: What was wrong with records, the first of them.
@@ -124,7 +124,7 @@ class Outcome:
 
     span: Span
     counts: Counts = field(default_factory=Counts)
-    inserted: dict[Any, bytes] = field(default_factory=dict[Any, bytes])
+    inserted: list[tuple[Any, bytes]] = field(default_factory=list[tuple[Any, bytes]])
     changed: list[Any] = field(default_factory=list[Any])
     discarded: Counter[str] = field(default_factory=Counter[str])
     faults: list[RecordFault] = field(default_factory=list[RecordFault])
@@ -222,10 +222,12 @@ class BatchStore:
             spans.append(Span(int(record["start"]), int(record["end"]), record["is_last"]))
         return Books(counts, dict(discarded.most_common()), found, spans)
 
-    async def find_loads(self, collection: str, document_id: object) -> list[tuple[str, bool]]:
-        """Return the jobs that wrote a document, the first ones first, and whether each inserted it."""
-        wrote = {"collection": collection, "$or": [{"inserted_ids": document_id}, {"changed_ids": document_id}]}
-        fields = {"job": 1, "is_new": {"$in": [{"$literal": document_id}, "$inserted_ids"]}}
+    async def find_loads(self, collection: str, ids: Sequence[object]) -> list[tuple[str, bool]]:
+        """Return the jobs that wrote a document with one of some ids, oldest first, and whether each inserted it."""
+        written = {"$in": ids}
+        wrote = {"collection": collection, "$or": [{"inserted_ids": written}, {"changed_ids": written}]}
+        inserted = {"$setIntersection": [{"$literal": ids}, "$inserted_ids"]}
+        fields: Document = {"job": 1, "is_new": {"$ne": [inserted, []]}}
         cursor = self.records.find(wrote, fields, sort=[("_id", 1)])
         return list(dict.fromkeys([(found["job"], found["is_new"]) async for found in cursor]))
 
@@ -251,8 +253,8 @@ def _to_record(job_id: str, collection: str, outcome: Outcome, *, slot: int, num
         "discarded": [list(pair) for pair in outcome.discarded.items()],
         "faults": [each.to_dict() for each in outcome.faults],
         # Pairs of an id and a digest would take twice the room.
-        "inserted_ids": list(outcome.inserted),
-        "digests": b"".join(outcome.inserted.values()),
+        "inserted_ids": [document_id for document_id, _ in outcome.inserted],
+        "digests": b"".join(digest for _, digest in outcome.inserted),
         "changed_ids": outcome.changed,
         **({} if outcome.replayed is None else {"replayed": outcome.replayed}),
     }

@@ -47,7 +47,7 @@ class Effects:
 
     Args:
         counts: In numbers; `received` and what was put aside before are not among them.
-        inserted: New documents by id, and a digest of each.
+        inserted: Ids of the new documents, and a digest of each.
         changed: Ids of those that were there before.
         rejects: Records that turned out not to fit what is stored.
         lessons: What the contract has to learn first; nothing was written then.
@@ -55,7 +55,7 @@ class Effects:
     """
 
     counts: Counts = field(default_factory=Counts)
-    inserted: dict[Any, bytes] = field(default_factory=dict[Any, bytes])
+    inserted: list[tuple[Any, bytes]] = field(default_factory=list[tuple[Any, bytes]])
     changed: list[Any] = field(default_factory=list[Any])
     rejects: list[Reject] = field(default_factory=list[Reject])
     lessons: dict[Lesson, None] = field(default_factory=dict[Lesson, None])
@@ -73,7 +73,7 @@ async def insert_all(
     if items:
         with refusing([item.record for item in items]):
             await collection.insert_many([as_bson(item.raw) for item in items], session=session)
-    return Effects(Counts(inserted=len(items)), {item.id: digest_of(item.raw) for item in items})
+    return Effects(Counts(inserted=len(items)), [(item.id, digest_of(item.raw)) for item in items])
 
 
 @dataclass(slots=True)
@@ -236,7 +236,7 @@ class KeyedBatch:
         """Note which document the records of a key inserted or changed."""
         if before is None:
             if after is not None:
-                self._effects.inserted[after.id] = digest_of(after.raw)
+                self._effects.inserted.append((after.id, digest_of(after.raw)))
         elif after is None or before.raw != after.raw:
             self._effects.changed.append(before.id)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from documents.access.policy import Action, Policy
-from documents.catalog.ids import read_url_id
+from documents.catalog.ids import read_address
 from documents.catalog.metadata import Deed
 from documents.codec.formats import formats_with, make_reader
 from documents.codec.records import Format
@@ -38,7 +38,6 @@ from documents.ingest.sources import Source
 from documents.ingest.undo import Undone, undo_load
 from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
 from documents.query.paths import is_field_path
-from documents.types import IdType
 
 T = TypeVar("T")
 
@@ -325,12 +324,11 @@ class Ingestion:
 
         Raises:
             CollectionNotFoundError: There is no such collection.
-            InvalidIdError: It can hold no such id.
         """
         policy.require(Action.READ)
         entry = await self._services.catalog.get(operation.collection)
-        document_id = read_url_id(operation.id, entry.id_type or IdType.ANY)
-        return Plan(partial(self._find_loads, operation.collection, document_id))
+        ids = read_address(operation.id, entry.id_type).ids()
+        return Plan(partial(self._find_loads, operation.collection, ids))
 
     async def cancel(self, operation: str, policy: Policy) -> Plan[JobReport]:
         """Plan to stop a job, by its id."""
@@ -495,8 +493,8 @@ class Ingestion:
             return Books.from_totals(job.totals)
         return await self.stores.batches.read(job.id, faults=0)
 
-    async def _find_loads(self, collection: str, document_id: object) -> list[tuple[Job, bool]]:
-        found = await self.stores.batches.find_loads(collection, document_id)
+    async def _find_loads(self, collection: str, ids: Sequence[object]) -> list[tuple[Job, bool]]:
+        found = await self.stores.batches.find_loads(collection, ids)
         return [(await self.stores.jobs.get(job), is_new) for job, is_new in found]
 
     async def _cancel(self, job_id: str) -> JobReport:

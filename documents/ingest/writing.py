@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from documents.catalog.addresses import address_of, id_key, twins_of
 from documents.catalog.catalog import CollectionEntry
 from documents.codec.encode import encode
 from documents.codec.records import Record
@@ -41,7 +42,7 @@ from documents.ingest.prepare import (
 )
 from documents.ingest.quarantine import Reject
 from documents.ingest.reading import Batch
-from documents.types import MISSING, Document
+from documents.types import MISSING, Document, IdType
 
 STEP_SECONDS: Final = 30.0
 """Longest that one transaction may take."""
@@ -195,6 +196,8 @@ class BatchWriter:
         prepared = await self._prepare(entry, batch.records, ids)
         if self._looks_first:
             await self._leave_out_duplicates(prepared)
+        if entry.id_type is IdType.ANY:
+            await self._leave_out_twins(prepared)
         while True:
             try:
                 with Running(Deadline(STEP_SECONDS), writes=True):
@@ -314,6 +317,20 @@ class BatchWriter:
                 prepared.duplicates += [_duplicate(record, error) for record in taken.values()]
                 _take_out(prepared, set(taken))
 
+    async def _leave_out_twins(self, prepared: Prepared) -> None:
+        """Put aside the records whose new ids lists would show as they show others: each address is one document's."""
+        new = [(item.record, item.id) for item in prepared.items]
+        new += [(each.record, each.document["_id"]) for each in prepared.keyed if "_id" in each.document]
+        if not new:
+            return
+        ids = [each for _, own in new for each in (own, *twins_of(own))]
+        collection = self._services.connection.collection(self._load.collection)
+        with Running(Deadline(STEP_SECONDS), writes=False):
+            stored = {id_key(found["_id"]) async for found in collection.find({"_id": {"$in": ids}}, {"_id": 1})}
+        twins = _twins_among(new, stored)
+        prepared.rejects += [_duplicate(record, UniqueViolationError(("_id",))) for record in twins]
+        _take_out(prepared, {record.offset for record in twins})
+
     async def _find_taken(self, prepared: Prepared, key: tuple[str, ...]) -> Mapping[int, Record]:
         """Return, by their offsets, the records whose values in `key` are taken."""
         first: dict[Hashable, Record] = {}
@@ -342,6 +359,18 @@ class BatchWriter:
             if record is not None:
                 taken[record.offset] = record
         return taken
+
+
+def _twins_among(new: Sequence[tuple[Record, object]], stored: Collection[Hashable]) -> list[Record]:
+    """Return the records with a new id that is shown as one that is stored, or that a record before has."""
+    twins: list[Record] = []
+    shown: dict[str, Hashable] = {}
+    for record, own in new:
+        key = id_key(own)
+        first = shown.setdefault(address_of(own), key)
+        if key not in stored and (first != key or any(id_key(each) in stored for each in twins_of(own))):
+            twins.append(record)
+    return twins
 
 
 def _outcome(batch: Batch, prepared: Prepared, effects: Effects, rejects: Sequence[Reject]) -> Outcome:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from documents.errors import InvalidFilterError, InvalidParameterError
-from documents.query.operands import ALONE, OPERATORS, array, elements, regex_condition, regex_or_none, value
+from documents.query.operands import ALONE, OPERATORS, array, elements, regex_condition, regex_or_none, same
 from documents.query.paths import checked_path
 from documents.query.refusal import RefusedError, refusing_as, shown
 from documents.query.shapes import is_object
+from documents.query.shown_ids import ShownIds
 from documents.query.spot import Compilation, Spot
 from documents.query.two_forms import all_of, clause
 from documents.query.values import bounded, encoded, is_storable
@@ -49,7 +50,9 @@ class Filter:
         return hash(self._bson)
 
 
-def parse_filter(value: object, types: FieldTypes, *, pointer: str = "", literal: bool = False) -> Filter:
+def parse_filter(
+    value: object, types: FieldTypes, *, pointer: str = "", literal: bool = False, ids: ShownIds | None = None
+) -> Filter:
     """Compile a filter as MongoDB writes it.
 
     Args:
@@ -57,6 +60,7 @@ def parse_filter(value: object, types: FieldTypes, *, pointer: str = "", literal
         types: How declared fields read their operands.
         pointer: Where in the request it was sent.
         literal: Whether a text means nothing but itself where no field is declared.
+        ids: How an `_id` to be equal to is read; None to read it as any other field.
 
     Raises:
         InvalidFilterError: With one fault, at the first spot that is not allowed.
@@ -66,7 +70,7 @@ def parse_filter(value: object, types: FieldTypes, *, pointer: str = "", literal
     """
     with refusing_as(InvalidFilterError, "filter"):
         bounded(value, pointer)
-        compilation = Compilation(types, literal)
+        compilation = Compilation(types, literal, ids)
         query = clauses(value, Spot(compilation, pointer))
         return made(query, compilation.paths, pointer)
 
@@ -109,7 +113,7 @@ def condition(operand: object, spot: Spot) -> dict[str, Any]:
     if is_object(operand) and any(_is_operator(name) for name in operand):
         return _operators(operand, spot)
     spot.spend()
-    return {"$eq": value(operand, spot)}
+    return {"$eq": same(operand, spot)}
 
 
 def _is_operator(name: str) -> bool:

@@ -12,6 +12,7 @@ from documents.query.refusal import shown
 from documents.query.regex import check_regex
 from documents.query.regex_parser import UnsafeRegexError
 from documents.query.shapes import is_array
+from documents.query.shown_ids import alike
 from documents.query.spot import Spot
 from documents.query.two_forms import TwoForms
 from documents.query.values import INT64, coerced, is_regex, literal
@@ -49,15 +50,27 @@ def text(given: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared ty
 
 def equal(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # whatever BSON can hold
     """Return a value to be equal to; a regular expression is equal to a stored one."""
-    return _checked_regex(operand, spot) if isinstance(operand, Regex) else value(operand, spot)
+    return _checked_regex(operand, spot) if isinstance(operand, Regex) else same(operand, spot)
 
 
-def elements(operand: object, spot: Spot) -> list[Any]:
+def same(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # whatever BSON can hold
+    """Return a value to be equal to, or not; for `_id`, every id that a list would show so."""
+    ids = spot.ids
+    if ids is None or is_regex(operand):
+        return value(operand, spot)
+    return alike(ids.like(literal(operand, spot.pointer)), lambda: value(operand, spot))
+
+
+def elements(operand: object, spot: Spot, read: Read = value) -> list[Any]:
     """Return a list of values, among them regular expressions to match."""
     return [
-        regex if (regex := regex_or_none(element, spot.at(position))) else value(element, spot.at(position))
+        regex if (regex := regex_or_none(element, spot.at(position))) else read(element, spot.at(position))
         for position, element in enumerate(array(operand, spot))
     ]
+
+
+def _members(operand: object, spot: Spot) -> list[Any]:
+    return elements(operand, spot, same)
 
 
 def array(operand: object, spot: Spot) -> list[object]:
@@ -167,13 +180,13 @@ def _check(pattern: str, options: str, spot: Spot) -> None:
 
 OPERATORS: Final[Mapping[str, Read]] = {
     "$eq": equal,
-    "$ne": value,
+    "$ne": same,
     "$gt": value,
     "$gte": value,
     "$lt": value,
     "$lte": value,
-    "$in": elements,
-    "$nin": elements,
+    "$in": _members,
+    "$nin": _members,
     "$exists": _boolean,
     "$type": _types,
     "$size": _size,

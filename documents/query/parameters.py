@@ -22,6 +22,7 @@ from documents.query.operands import array
 from documents.query.operands import text as text_operand
 from documents.query.paths import checked_path, declared_path
 from documents.query.refusal import RefusedError
+from documents.query.shown_ids import ShownIds, alike
 from documents.query.spot import Compilation, Spot
 from documents.query.two_forms import RANGES, all_of, clause, has_two_forms
 from documents.query.values import bounded, coerced, decode_json, literal, storable
@@ -42,6 +43,7 @@ def parse_parameters(
     *,
     decode: Decode = decode_json,
     literal: bool = False,
+    ids: ShownIds | None = None,
 ) -> Filter:
     """Compile the filters among the parameters of a URL.
 
@@ -50,11 +52,12 @@ def parse_parameters(
         types: How declared fields read their operands.
         decode: Reads the JSON of `elemMatch`; raises ValueError when it is none.
         literal: Whether a text means nothing but itself where no field is declared.
+        ids: How an `_id` to be equal to is read; None to read it as any other field.
 
     Raises:
         InvalidParameterError: With a fault for each parameter that cannot be understood.
     """
-    compilation = Compilation(types, literal)
+    compilation = Compilation(types, literal, ids)
     clauses: list[dict[str, Any]] = []
     faults: list[Fault] = []
     for name, text in pairs:
@@ -122,6 +125,16 @@ def _read(text: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared ty
         return coerced(_json_or_text(text, spot), spot.path, spot.compilation.types, spot.pointer)
 
 
+def _read_same(text: str, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
+    """Return a value to be equal to, or not; for `_id`, every id that a list would show so."""
+    ids = spot.ids
+    if ids is None:
+        return _read(text, spot)
+    literal(text, spot.pointer)
+    quoted = _unquoted_or_none(text)
+    return alike(ids.at(text) if quoted is None else ids.like(quoted), lambda: _read(text, spot))
+
+
 def _json_or_text(text: str, spot: Spot) -> Any:  # noqa: ANN401  # a JSON scalar
     if not _JSON_SCALAR.fullmatch(text):
         return text
@@ -150,18 +163,18 @@ def _unquoted_or_none(text: str) -> str | None:
 _Operator = Callable[[str, str, Spot, Decode], dict[str, Any]]
 
 
-def _single(operator: str) -> _Operator:
+def _single(operator: str, read: Callable[[str, Spot], Any] = _read) -> _Operator:
     def compiled(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
         spot.spend()
-        return {path: {operator: _read(text, spot)}}
+        return {path: {operator: read(text, spot)}}
 
     return compiled
 
 
-def _list(operator: str) -> _Operator:
+def _list(operator: str, read: Callable[[str, Spot], Any] = _read) -> _Operator:
     def compiled(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
         spot.spend()
-        elements = [_element(element, spot) for element in array(_split(text, spot), spot)]
+        elements = [read(_element(element, spot), spot) for element in array(_split(text, spot), spot)]
         return {path: {operator: elements}}
 
     return compiled
@@ -180,11 +193,11 @@ def _split(text: str, spot: Spot) -> list[str]:
             return elements
 
 
-def _element(text: object, spot: Spot) -> Any:  # noqa: ANN401  # what the declared type makes of it
+def _element(text: object, spot: Spot) -> str:
     text = str(text)
     if text.startswith('"') and _unquoted_or_none(text) is None:
         raise spot.refused("invalid-list", "An element in double quotes is JSON text.")
-    return _read(text, spot)
+    return text
 
 
 def _through_json(operator: str, reading: Callable[[str, Spot, Decode], object]) -> _Operator:
@@ -251,8 +264,10 @@ def _within(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
 
 
 _OPERATORS: Final[Mapping[str, _Operator]] = {
-    **{name: _single(f"${name}") for name in ("eq", "ne", "gt", "gte", "lt", "lte")},
-    **{name: _list(f"${name}") for name in ("in", "nin", "all")},
+    **{name: _single(f"${name}", _read_same) for name in ("eq", "ne")},
+    **{name: _single(f"${name}") for name in ("gt", "gte", "lt", "lte")},
+    **{name: _list(f"${name}", _read_same) for name in ("in", "nin")},
+    "all": _list("$all"),
     "exists": _through_json("$exists", _truth),
     "regex": _through_json("$regex", _text),
     "size": _through_json("$size", _number),

@@ -5,6 +5,7 @@ from typing import Final
 
 from documents.query.paths import declared_path
 from documents.query.refusal import RefusedError
+from documents.query.shown_ids import ShownIds
 from documents.types import FieldTypes, child
 
 MAX_DEPTH: Final = 20
@@ -18,12 +19,14 @@ class Compilation:
     Args:
         types: How declared fields read their operands.
         literal: Whether a text means nothing but itself where no field is declared.
+        ids: Reads an `_id` to be equal to as each id that a list would show so; None to read it as any other field.
         nodes: Operators so far.
         paths: Fields so far.
     """
 
     types: FieldTypes
     literal: bool = False
+    ids: ShownIds | None = None
     nodes: int = 0
     paths: set[str] = field(default_factory=set[str])
 
@@ -52,6 +55,11 @@ class Spot:
         path = f"{self.path}.{name}" if self.path else name
         self.compilation.paths.add(declared_path(path))
         return Spot(self.compilation, child(self.pointer, name), path, self.depth)
+
+    @property
+    def ids(self) -> ShownIds | None:
+        """How an id to be equal to is read, where the field is the document's `_id`."""
+        return self.compilation.ids if self.path == "_id" and not self.compilation.literal else None
 
     def spend(self) -> None:
         """Count one node."""

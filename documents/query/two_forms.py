@@ -1,7 +1,8 @@
-"""Texts in a filter that also mean another value: compiled so that both are found, and an index serves both.
+"""Values in a filter that also mean others: compiled so that each is found, and an index serves them all.
 
 MongoDB never takes a text for an ObjectId, UUID or date. On a field that nobody declared, a text in the plain form of
 one asks for either: `$eq` becomes `$in` of both, `$ne` becomes `$nin`, and a range becomes an `$or` of two ranges.
+An `_id` to be equal to asks likewise for every id that a list would show so.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +22,13 @@ class TwoForms:
     value: object
 
 
+@dataclass(frozen=True, slots=True)
+class ShownAlike:
+    """Ids that a list would show alike. Only to be equal to: no range has such a bound."""
+
+    values: tuple[object, ...]
+
+
 def all_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the query that asks for all of `parts`."""
     if len(parts) <= 1:
@@ -37,7 +45,7 @@ def has_two_forms(operand: object) -> bool:
     """Tell whether something in a condition has two forms."""
     if is_object(operand):
         return any(map(has_two_forms, operand.values()))
-    return any(map(has_two_forms, operand)) if is_array(operand) else isinstance(operand, TwoForms)
+    return any(map(has_two_forms, operand)) if is_array(operand) else isinstance(operand, TwoForms | ShownAlike)
 
 
 def clause(path: str, condition: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +67,8 @@ def clause(path: str, condition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _forms(value: object) -> list[object]:
+    if isinstance(value, ShownAlike):
+        return list(value.values)
     return [value.text, value.value] if isinstance(value, TwoForms) else [value]
 
 
@@ -82,7 +92,7 @@ def _intersection(operator: str, one: list[Any], other: list[Any]) -> list[Any]:
 
 
 def _equal(name: str, several: str) -> Callable[[object], tuple[str, Any]]:
-    return lambda operand: (several, _forms(operand)) if isinstance(operand, TwoForms) else (name, operand)
+    return lambda operand: (several, _forms(operand)) if has_two_forms(operand) else (name, operand)
 
 
 def _element(operand: object) -> tuple[str, Any]:

@@ -153,5 +153,5 @@ class TestLoads:
     async def test_what_cannot_be_meant(self, client: Client, collection: str) -> None:
         refusal(await client.get(f"/v1/{collection}:loads?id=a"), 404, "collection-not-found")
         await stored(client, collection, {"_id": 1})
-        refusal(await client.get(f"/v1/{collection}:loads?id=a"), 422, "invalid-id")
+        assert items(await client.get(f"/v1/{collection}:loads?id=a")) == []  # another program may have stored it
         refusal(await client.get(f"/v1/{collection}:loads"), 400, "invalid-parameter")
