@@ -1,6 +1,6 @@
 """What can be asked about loads, jobs and the quarantine, planned under a policy; and the running of jobs."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import datetime
