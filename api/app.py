@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Lifespan
 
+from api.authentication import Authentication
 from api.compression import Compression
 from api.draining import Draining
 from api.gate import Gate
@@ -24,7 +25,7 @@ from api.sites import Sites
 from api.slots import Slots
 from documents.errors import StoreError
 from documents.ingest.runner import running_jobs
-from documents.lifecycle import open_store
+from documents.lifecycle import open_store, read_policies
 from documents.settings import Settings, load_settings
 
 
@@ -65,7 +66,7 @@ class Application(FastAPI):
         for middleware, arguments, keywords in reversed(added):
             app = middleware(app, *arguments, **keywords)
         return Gate(
-            Sites(app, allowed=self._settings.cors_origins),
+            Sites(Authentication(app), allowed=self._settings.cors_origins),
             host=self._settings.host,
             slots=Slots.of(self._settings),
             draining=self._draining,
@@ -84,7 +85,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
         async with (
-            open_store(configured, prepares=configured.prepares, counts_queries=not configured.read_only) as store,
+            open_store(
+                configured,
+                prepares=configured.prepares,
+                counts_queries=not configured.read_only,
+                policies=read_policies(configured),
+            ) as store,
             running_jobs(store.ingestion, is_idle=configured.read_only) as runner,
         ):
             yield {"store": store, "runner": runner, "draining": draining}

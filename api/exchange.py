@@ -52,7 +52,7 @@ class Exchange(Request):
     @property
     def policy(self) -> Policy:
         """What the caller may do."""
-        return self.store.policy
+        return self.scope.get("policy") or self.store.policy
 
     @cached_property
     def raw_headers(self) -> Mapping[bytes, bytes]:

@@ -1,6 +1,6 @@
 """Errors as HTTP answers: one table, and RFC 9457 problem documents made from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -128,6 +128,7 @@ PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     errors.ContractNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Contract not found"),
     errors.DocumentNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Document not found"),
     errors.JobNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Job not found"),
+    errors.KeyNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Key not found"),
     errors.QuarantinedNotFoundError: Problem(HTTPStatus.NOT_FOUND, "Not in quarantine"),
     errors.PreconditionFailedError: Problem(HTTPStatus.PRECONDITION_FAILED, "Precondition failed"),
     errors.UniqueViolationError: Problem(HTTPStatus.CONFLICT, "Unique violation"),
@@ -143,6 +144,7 @@ PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     errors.JobLostError: Problem(HTTPStatus.CONFLICT, "Job taken over"),
     errors.UploadConflictError: Problem(HTTPStatus.CONFLICT, "Upload conflict"),
     errors.OperationFailedError: Problem(HTTPStatus.CONFLICT, "An operation failed"),
+    errors.UnauthenticatedError: Problem(HTTPStatus.UNAUTHORIZED, "Credentials needed"),
     errors.ForbiddenError: Problem(HTTPStatus.FORBIDDEN, "Forbidden"),
     errors.FieldForbiddenError: Problem(HTTPStatus.FORBIDDEN, "Field forbidden"),
     errors.DatabaseUnavailableError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable"),
@@ -225,13 +227,16 @@ def _headers(error: StoreError) -> dict[str, str]:
     match error:
         case ProtocolError():
             return error.headers
-        case errors.PreconditionFailedError() if error.etag:
-            return {"ETag": error.etag}
-        case errors.UploadConflictError():
-            return {"Upload-Offset": str(error.offset)}
-        case UnavailableError():
-            return {"Retry-After": str(RETRY_SECONDS)}
         case OperationFailedError():
             return _headers(error.cause)
         case _:
-            return {}
+            kind = next((kind for kind in type(error).__mro__ if kind in _HEADERS), None)
+            return {} if kind is None else _HEADERS[kind](error)
+
+
+_HEADERS: Final[Mapping[type, Callable[[Any], dict[str, str]]]] = {
+    errors.PreconditionFailedError: lambda error: {"ETag": error.etag} if error.etag else {},
+    errors.UnauthenticatedError: lambda _: {"WWW-Authenticate": 'Bearer realm="sheaf"'},
+    errors.UploadConflictError: lambda error: {"Upload-Offset": str(error.offset)},
+    UnavailableError: lambda _: {"Retry-After": str(RETRY_SECONDS)},
+}

@@ -23,6 +23,7 @@ StoreError
 │   ├── ContractNotFoundError       the collection has no contract, or none of that version
 │   ├── DocumentNotFoundError
 │   ├── JobNotFoundError
+│   ├── KeyNotFoundError            no API key has this id
 │   └── QuarantinedNotFoundError    no record with this id is in quarantine
 ├── ConflictError                   right in itself, but not now
 │   ├── PreconditionFailedError     If-Match or If-None-Match does not hold
@@ -42,6 +43,7 @@ StoreError
 │   ├── JobLostError                a job that another process has taken over
 │   ├── UploadConflictError         an upload is at another place than its sender thinks
 │   └── OperationFailedError        an operation of an atomic request, so nothing was done
+├── UnauthenticatedError            no valid credentials
 ├── ForbiddenError                  the policy says no
 ├── FieldForbiddenError             the policy hides or protects a field that the request names
 ├── QueryRefusedError               MongoDB cannot answer it within the limits
@@ -235,6 +237,16 @@ class JobNotFoundError(AbsentError):
         self.job = job
 
 
+class KeyNotFoundError(AbsentError):
+    """No API key has this id. `sheaf keys list` shows those that there are."""
+
+    code = "key-not-found"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"There is no key {key!r}.")
+        self.key = key
+
+
 class QuarantinedNotFoundError(AbsentError):
     """No record with this id is in the quarantine of the collection; it may have been replayed or discarded."""
 
@@ -389,6 +401,18 @@ class OperationFailedError(ConflictError):
         super().__init__(f"Operation {index} failed, so nothing was changed: {cause.detail}")
         self.index = index
         self.cause = cause
+
+
+class UnauthenticatedError(StoreError):
+    """The request needs credentials: `Authorization: Bearer` with an API key, or a token of an identity provider.
+
+    The answer does not say whether they are missing, wrong, expired or revoked.
+    """
+
+    code = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__("This needs valid credentials: Authorization: Bearer, with an API key or a token.")
 
 
 class ForbiddenError(StoreError):

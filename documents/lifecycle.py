@@ -11,7 +11,11 @@ from typing import Final
 from beanie import Document as BeanieDocument
 from beanie import init_beanie  # pyright: ignore[reportUnknownVariableType]  # its database is generic, untold
 
-from documents.access.policy import FULL, READ_ONLY, Policy
+from documents.access.authenticator import Authenticator, watching
+from documents.access.key_store import KeyStore
+from documents.access.policy import CLOSED, FULL, READ_ONLY, Policy
+from documents.access.policy_file import parse_policies
+from documents.access.rules import NO_POLICIES, Policies
 from documents.catalog.catalog import Catalog
 from documents.catalog.declared import DeclaredModel
 from documents.collections.committer import Committer
@@ -38,7 +42,7 @@ from documents.migrations.state import read_state
 from documents.models.declarations import collection_name
 from documents.project.models import load_models
 from documents.project.project import find_project
-from documents.settings import AtStart, Settings
+from documents.settings import AtStart, Settings, SettingsError
 from documents.types import SYSTEM_PREFIX
 
 START_SECONDS: Final = 30.0
@@ -60,6 +64,7 @@ class Store:
         indexes: Plans what is to become of indexes.
         ingestion: Plans and runs loads.
         policy: What callers without credentials may do.
+        authenticator: Finds out who a caller is; None where nobody is asked.
     """
 
     settings: Settings
@@ -69,6 +74,7 @@ class Store:
     indexes: IndexPlanner
     ingestion: Ingestion
     policy: Policy
+    authenticator: Authenticator | None = None
 
 
 @asynccontextmanager
@@ -79,6 +85,7 @@ async def open_store(
     migrations: Path | None = None,
     prepares: bool = False,
     counts_queries: bool = False,
+    policies: Policies | None = None,
 ) -> AsyncGenerator[Store]:
     """Open a store: on the deployment that the settings name, or on the data folder's own MongoDB. Writes nothing.
 
@@ -89,6 +96,7 @@ async def open_store(
             only looked at, and nothing is migrated. None looks at none.
         prepares: Build the declared indexes that lack.
         counts_queries: Record the shapes of queries now and then, for `sheaf indexes advise`.
+        policies: What callers are held to, for a server; None lets everybody do everything.
 
     Raises:
         EmbeddedMongoError: The embedded MongoDB cannot be started here.
@@ -99,7 +107,7 @@ async def open_store(
     """
     async with (
         _reach(settings, announce) as uri,
-        _open_store(uri, settings, prepares=prepares, counts_queries=counts_queries) as store,
+        _open_store(uri, settings, policies, prepares=prepares, counts_queries=counts_queries) as store,
     ):
         if migrations is not None and settings.migrations is not AtStart.IGNORE:
             await _check_migrations(store.connection, migrations, refuses=settings.migrations is AtStart.REFUSE)
@@ -139,7 +147,9 @@ async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def _open_store(uri: str, settings: Settings, *, prepares: bool, counts_queries: bool) -> AsyncGenerator[Store]:
+async def _open_store(
+    uri: str, settings: Settings, policies: Policies | None, *, prepares: bool, counts_queries: bool
+) -> AsyncGenerator[Store]:
     connection = await connect(uri, database=settings.database, max_pool_size=settings.max_pool_size)
     loader, finder, committer = Loader(connection), Finder(), Committer(connection)
     shapes = ShapeLog()
@@ -155,10 +165,12 @@ async def _open_store(uri: str, settings: Settings, *, prepares: bool, counts_qu
         catalog = Catalog(connection, map(DeclaredModel, models))
         indexes = IndexPlanner(connection, catalog)
         services = Services(connection, catalog, loader, finder, committer, CursorSecret(connection), shapes)
-        policy = READ_ONLY if settings.read_only else FULL
+        authenticator = policies and Authenticator(KeyStore(connection), policies, read_only=settings.read_only)
+        policy = CLOSED if authenticator else READ_ONLY if settings.read_only else FULL
         try:
             ingestion = Ingestion(services, Budget.of(settings))
-            yield Store(settings, connection, catalog, Planner(services), indexes, ingestion, policy)
+            async with watching(authenticator):
+                yield Store(settings, connection, catalog, Planner(services), indexes, ingestion, policy, authenticator)
         finally:
             await indexes.close()
     finally:
@@ -167,6 +179,31 @@ async def _open_store(uri: str, settings: Settings, *, prepares: bool, counts_qu
         await committer.close()
         await shapes.close()
         await connection.close()
+
+
+def read_policies(settings: Settings) -> Policies | None:
+    """Return the policies that callers of a server are held to; None where it is open to everybody.
+
+    Raises:
+        SettingsError: The file cannot be read, or asks for what this version does not enforce.
+        InvalidPolicyError: What it says cannot be meant.
+    """
+    project = find_project(settings)
+    file = project.policies if project is not None and project.policies.is_file() else None
+    if settings.open or (settings.open is None and file is None):
+        return None
+    try:
+        policies = NO_POLICIES if file is None else parse_policies(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}.") from None
+    for role, rules in policies.roles.items():
+        for pattern, rule in rules.items():
+            if rule.unenforced:
+                raise SettingsError(
+                    f"{file}: {role}/{pattern} has {', '.join(rule.unenforced)}, which this version of Sheaf does not "
+                    "enforce yet. Nothing is served under a rule that is not kept."
+                )
+    return policies
 
 
 async def _check_migrations(connection: Connection, folder: Path, *, refuses: bool) -> None:

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         description="When migrations are pending at start: `warn`, `refuse` to serve, or `ignore` it. "
         "Servers never migrate.",
     )
+    open: bool | None = Field(
+        None,
+        description="Let every caller do everything, without credentials. Unset: where the project has no "
+        "`policies.yaml`.",
+    )
     allow_unauthenticated: bool = Field(False, description="Serve other addresses than loopback, without keys.")
     cors_origins: WebOrigins = Field(
         (),

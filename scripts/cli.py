@@ -16,6 +16,7 @@ from scripts.commands.doctor import doctor
 from scripts.commands.export import export
 from scripts.commands.indexes import indexes
 from scripts.commands.ingest import ingest
+from scripts.commands.keys import keys
 from scripts.commands.migrate import migrate
 from scripts.commands.quarantine import quarantine
 from scripts.commands.schema import schema
@@ -42,6 +43,7 @@ app.add_typer(ingest, name="ingest")
 app.add_typer(quarantine, name="quarantine")
 app.command()(export)
 app.add_typer(indexes, name="indexes")
+app.add_typer(keys, name="keys")
 app.add_typer(migrate, name="migrate")
 app.add_typer(schema, name="schema")
 

@@ -17,7 +17,7 @@ from api.exchange import Exchange, path_parameter
 from api.openapi.document import build_openapi
 from api.openapi.pages import KINDS, problem_page, problems_page
 from api.problems import NotFoundError
-from documents.access.policy import Action
+from documents.access.actions import Action
 from documents.catalog.catalog import CollectionSummary
 from documents.catalog.declared import DeclaredModel
 from documents.codec.etag import parse_etags
@@ -51,14 +51,18 @@ PAGE_HEADERS: Final = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no
 
 async def openapi(exchange: Exchange) -> Response:
     """Describe the API as it is at this moment."""
-    exchange.policy.require(Action.READ)
-    catalog = exchange.store.catalog
+    catalog, policy = exchange.store.catalog, exchange.policy
     with Running(exchange.deadline, writes=False):
         summaries = await catalog.summaries()
     # Counts are in no part of it, so that a document stored does not make another one of it.
-    known = tuple(replace(summary, estimated_count=0, fault=None) for summary in summaries)
+    known = tuple(
+        replace(summary, estimated_count=0, fault=None)
+        for summary in summaries
+        if policy.allows(summary.name, Action.READ)
+    )
+    models = tuple(model for name, model in catalog.models.items() if policy.allows(name, Action.READ))
     app: FastAPI = exchange.app
-    body = await asyncio.to_thread(_written, app, len(app.router.routes), tuple(catalog.models.values()), known)
+    body = await asyncio.to_thread(_written, app, len(app.router.routes), models, known)
     return _cached(exchange, body, "application/json", REVALIDATE)
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
+from documents.access.actions import Action
 from documents.access.fields import FieldRights, intersect
-from documents.access.policy import Action
 from documents.access.principal import Principal
 from documents.access.rules import Feature, Policies, Rule
 from documents.access.variables import UnboundVariableError, substitute, variables_in, with_now

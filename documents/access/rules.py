@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from documents.access.policy import Action
+from documents.access.actions import Action
+from documents.access.issuer import Issuer
 from documents.query.paths import is_field_path, is_position
 from documents.types import COLLECTION_NAME
 
@@ -67,11 +68,18 @@ class Rule(_Strict):
     set: dict[Path, JsonValue] = Field(default_factory=dict, description="Fields that the server fills on each write.")
     limits: RuleLimits = Field(default=RuleLimits(), description="How much.")
 
+    @property
+    def unenforced(self) -> tuple[str, ...]:
+        """Return the members that this version of Sheaf reads and does not enforce yet."""
+        members = ("rows", "check", "hidden", "read_only", "set")
+        return (*(name for name in members if getattr(self, name)), *(["limits.rate"] if self.limits.rate else []))
+
 
 class Policies(_Strict):
     """The content of `policies.yaml`."""
 
     version: int = Field(1, ge=1, le=1, description="Of this format.")
+    issuers: tuple[Issuer, ...] = Field((), description="Identity providers whose tokens are taken.")
     roles: dict[Name, dict[Pattern, Rule]] = Field(description="Role, then collection pattern, then rule.")
 
     def rule_for(self, role: str, collection: str) -> tuple[str, Rule] | None:
@@ -86,5 +94,5 @@ def _fits(pattern: str, collection: str) -> bool:
     return collection.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == collection
 
 
-NO_POLICIES: Final = Policies(version=1, roles={})
+NO_POLICIES: Final = Policies.model_validate({"roles": {}})
 """Denies everything to everyone but trusted principals."""

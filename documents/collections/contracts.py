@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from documents.access.policy import Action, Policy
+from documents.access.actions import Action
+from documents.access.policy import Policy
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.metadata import Deed
 from documents.collections.operations import UNCONDITIONAL, Precondition
@@ -67,7 +68,7 @@ class ContractPlanner:
 
     async def read(self, operation: ReadContract, policy: Policy) -> "ReadContractPlan":
         """Plan to read one."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         return ReadContractPlan(self._services.catalog.contracts, operation)
 
     async def set(self, operation: SetContract, policy: Policy) -> "WriteContractPlan":
@@ -78,7 +79,7 @@ class ContractPlanner:
             ContractConflictError: A model declares the collection.
             QueryRefusedError: It is of a kind that has no contract.
         """
-        policy.require(Action.CONFIGURE)
+        policy.require(operation.collection, Action.CONFIGURE)
         entry = await self._refuse_declared(operation.collection)
         contract = await asyncio.to_thread(parse_contract, operation.contract)
         if entry is not None:
@@ -89,7 +90,7 @@ class ContractPlanner:
 
     async def remove(self, operation: RemoveContract, policy: Policy) -> "WriteContractPlan":
         """Plan to take one off."""
-        policy.require(Action.CONFIGURE)
+        policy.require(operation.collection, Action.CONFIGURE)
         await self._refuse_declared(operation.collection)
         return WriteContractPlan(
             self._services.catalog.contracts, operation.collection, None, operation.precondition, policy.name

@@ -10,7 +10,9 @@ from typing import Any, Final, cast
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from documents.access.policy import Action, Policy
+from documents.access.actions import Action
+from documents.access.policy import Policy
+from documents.access.rules import Feature
 from documents.catalog.addresses import SHOWN_IDS, is_same_id
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import first_id_type, read_address, read_url_id
@@ -99,28 +101,30 @@ class Planner:
 
     async def get(self, operation: Get, policy: Policy) -> read.GetPlan:
         """Plan a get."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         return self._get(await self._services.catalog.get_bare(operation.collection), operation, policy)
 
     def get_at_once(self, operation: Get, policy: Policy) -> read.GetPlan | None:
         """Plan a get, or return None where MongoDB has to be asked about the collection first."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         entry = self._services.catalog.get_known_or_none(operation.collection)
         return None if entry is None else self._get(entry, operation, policy)
 
     def _get(self, entry: CollectionEntry, operation: Get, policy: Policy) -> read.GetPlan:
         if entry.id_type is None and entry.kind is not Kind.VIEW:
             raise DocumentNotFoundError
-        return read.GetPlan(self._services, entry, read_address(operation.id, entry.id_type), policy.name)
+        return read.GetPlan(self._services, entry, read_address(operation.id, entry.id_type), policy.lane(entry.name))
 
     async def find(self, operation: Find, policy: Policy) -> read.FindPlan:
         """Plan a page of a list."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         entry = await self._services.catalog.get(operation.collection)
         selected = _select(entry, operation.selection)
         by_score = operation.selection.text is not None and operation.sort is None
         sort = parse_sort(f"-{read.SCORE}" if by_score else operation.sort, pointer=f"{operation.place}sort")
-        scope = b"\0".join([entry.name.encode(), policy.name.encode(), sort.fingerprint(), selected.fingerprint()])
+        scope = b"\0".join(
+            [entry.name.encode(), policy.rights(entry.name).fingerprint, sort.fingerprint(), selected.fingerprint()]
+        )
         return read.FindPlan(
             services=self._services,
             collection=entry.name,
@@ -128,7 +132,7 @@ class Planner:
             filter=selected,
             sort=sort,
             projection=parse_fields(operation.fields, pointer=f"{operation.place}fields"),
-            limit=_limit(operation.limit, place=operation.place),
+            limit=policy.page_limit(entry.name, _limit(operation.limit, place=operation.place)),
             cursor=open_cursor(operation.cursor, secret=await self._services.cursor_secret.read(), scope=scope)
             if operation.cursor is not None
             else None,
@@ -139,13 +143,14 @@ class Planner:
 
     async def count(self, operation: Count, policy: Policy) -> read.CountPlan:
         """Plan a count."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         entry = await self._services.catalog.get(operation.collection)
         return read.CountPlan(self._services, entry.name, _select(entry, operation.selection), operation.mode)
 
     async def aggregate(self, operation: Aggregate, policy: Policy) -> read.AggregatePlan:
         """Plan an aggregation."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
+        policy.require_feature(operation.collection, Feature.AGGREGATE)
         entry = await self._services.catalog.get(operation.collection)
         pipeline = parse_pipeline(operation.pipeline, entry.coerce)
         return read.AggregatePlan(
@@ -154,14 +159,14 @@ class Planner:
 
     async def profile(self, operation: ReadProfile, policy: Policy) -> ProfilePlan:
         """Plan a look at a sample."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         entry = await self._services.catalog.get(operation.collection)
         selected = _select(entry, operation.selection)
         return ProfilePlan(self._services, entry.name, selected, operation.sample, operation.examples)
 
     async def update_many(self, operation: UpdateMany, policy: Policy) -> many.UpdateManyPlan:
         """Plan an update by filter."""
-        policy.require(Action.UPDATE)
+        policy.require(operation.collection, Action.UPDATE)
         entry = await self._services.catalog.get(operation.collection)
         entry.check_kind(Deed.CHANGE_MANY)
         selected = _select_some(entry, operation.selection)
@@ -172,7 +177,7 @@ class Planner:
 
     async def delete_many(self, operation: DeleteMany, policy: Policy) -> many.DeleteManyPlan:
         """Plan a delete by filter."""
-        policy.require(Action.DELETE)
+        policy.require(operation.collection, Action.DELETE)
         entry = await self._services.catalog.get(operation.collection)
         entry.check_kind(Deed.CHANGE_MANY)
         selected = _select_some(entry, operation.selection)
@@ -217,7 +222,7 @@ class Planner:
             return error
 
     async def _applied(self, operation: Write, policy: Policy, known: "_Known") -> many.Apply:
-        policy.require(*_ACTIONS[type(operation)])
+        policy.require(operation.collection, *_ACTIONS[type(operation)])
         planned = await self._entry(operation.collection, known)
         planned.check_kind(_DEEDS.get(type(operation), Deed.CHANGE_ONE))
         if isinstance(operation, Upsert):

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from documents.access.policy import Action, Policy
+from documents.access.actions import Action
+from documents.access.policy import Policy
 from documents.catalog.catalog import Catalog, CollectionEntry
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
@@ -102,7 +103,7 @@ class IndexPlanner:
 
     async def read(self, operation: ReadIndexes, policy: Policy) -> "ReadIndexesPlan":
         """Plan a comparison."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         entry = await self._catalog.get(operation.collection)
         return ReadIndexesPlan(self, entry.name, _declared(entry))
 
@@ -112,7 +113,7 @@ class IndexPlanner:
         Raises:
             InvalidIndexError: What is wanted cannot be meant, or the collection's model decides.
         """
-        policy.require(Action.CONFIGURE)
+        policy.require(operation.collection, Action.CONFIGURE)
         name = operation.collection
         entry = await self._catalog.get_or_none(name) or CollectionEntry(name, None)
         if entry.model is None:

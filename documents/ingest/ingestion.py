@@ -7,7 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from documents.access.policy import Action, Policy
+from documents.access.actions import Action
+from documents.access.policy import Policy
+from documents.access.rules import Feature
 from documents.catalog.ids import read_address
 from documents.catalog.metadata import Deed
 from documents.codec.formats import formats_with, make_reader
@@ -22,6 +24,7 @@ from documents.errors import (
     JobConflictError,
     JobFailedError,
     JobLostError,
+    JobNotFoundError,
     StoreError,
     UnavailableError,
     UploadConflictError,
@@ -264,7 +267,8 @@ class Ingestion:
             InvalidParameterError: An option cannot be meant.
             QueryRefusedError: The collection is a view.
         """
-        policy.require(*_ACTIONS[operation.mode])
+        policy.require(operation.collection, *_ACTIONS[operation.mode])
+        policy.require_feature(operation.collection, Feature.INGEST)
         _check(operation)
         entry = await self._services.catalog.get_or_new(operation.collection)
         entry.check_kind(Deed.LOAD)
@@ -299,8 +303,8 @@ class Ingestion:
             JobNotFoundError: There is no such job.
             JobConflictError: It has no upload, or none that goes on.
         """
-        job = await self.stores.jobs.get(operation.id)
-        policy.require(*_ACTIONS[job.load.mode])
+        job = await self._visible(operation.id, policy)
+        policy.require(job.load.collection, *_ACTIONS[job.load.mode])
         if job.upload is None:
             raise JobConflictError("The job has no upload.")
         if job.state is not State.OPEN:
@@ -311,13 +315,26 @@ class Ingestion:
 
     async def job(self, operation: str, policy: Policy) -> Plan[JobReport]:
         """Plan to read a job, by its id."""
-        policy.require(Action.READ)
+        await self._visible(operation, policy)
         return Plan(partial(self.report, operation))
 
+    async def _visible(self, job_id: str, policy: Policy) -> Job:
+        """Return a job; one of a collection that is closed to the caller is not there for it, unless it may load there.
+
+        Raises:
+            JobNotFoundError: There is none.
+        """
+        job = await self.stores.jobs.get(job_id)
+        collection, mode = job.load.collection, job.load.mode
+        if not any(policy.allows(collection, action) for action in (Action.READ, *_ACTIONS[mode])):
+            raise JobNotFoundError(job_id)
+        return job
+
     async def jobs(self, operation: FindJobs, policy: Policy) -> Plan[list[JobReport]]:
-        """Plan to read jobs."""
-        policy.require(Action.READ)
-        return Plan(partial(self._find_jobs, operation))
+        """Plan to read jobs: of one collection, or of those that the caller may read."""
+        if operation.collection is not None:
+            policy.require(operation.collection, Action.READ)
+        return Plan(partial(self._find_jobs, operation, policy))
 
     async def loads_of(self, operation: FindLoads, policy: Policy) -> Plan[list[tuple[Job, bool]]]:
         """Plan to read which loads wrote a document, be it still there or not; each with whether it inserted it.
@@ -325,55 +342,46 @@ class Ingestion:
         Raises:
             CollectionNotFoundError: There is no such collection.
         """
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         entry = await self._services.catalog.get(operation.collection)
         ids = read_address(operation.id, entry.id_type).ids()
         return Plan(partial(self._find_loads, operation.collection, ids))
 
     async def cancel(self, operation: str, policy: Policy) -> Plan[JobReport]:
         """Plan to stop a job, by its id."""
-        policy.require(*_ACTIONS[(await self.stores.jobs.get(operation)).load.mode])
+        load = (await self._visible(operation, policy)).load
+        policy.require(load.collection, *_ACTIONS[load.mode])
         return Plan(partial(self._cancel, operation), writes=True)
 
     async def undo(self, operation: UndoJob, policy: Policy) -> Plan[JobReport]:
         """Plan to have a load taken back; `run` does it."""
-        policy.require(Action.DELETE)
+        policy.require((await self._visible(operation.id, policy)).load.collection, Action.DELETE)
         return Plan(partial(self._begin_undo, operation), writes=True)
 
     async def quarantined(self, operation: FindQuarantined, policy: Policy) -> Plan[list[Quarantined]]:
         """Plan to read records of the quarantine."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         return Plan(partial(self._find_quarantined, operation))
 
     async def quarantined_all(self, operation: FindQuarantined, policy: Policy) -> WalkPlan:
         """Plan to read the records of the quarantine one by one, however many, each with all its bytes."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         return WalkPlan(self.stores.quarantine, operation.collection, operation.chosen)
 
     async def quarantined_one(self, operation: ReadQuarantined, policy: Policy) -> Plan[Quarantined]:
         """Plan to read one record of the quarantine, with all its bytes."""
-        policy.require(Action.READ)
+        policy.require(operation.collection, Action.READ)
         return Plan(partial(self.stores.quarantine.get, operation.collection, operation.id))
 
-    async def quarantine_counts(self, operation: str | None, policy: Policy) -> Plan[list[tuple[str, str, int]]]:
-        """Plan to count the records of a collection's quarantine, or of all, by their codes."""
-        policy.require(Action.READ)
-        return Plan(partial(self.stores.quarantine.counts, operation))
-
     async def replay(self, operation: ChangeQuarantine, policy: Policy) -> Plan[Job]:
-        """Plan a job that tries records of the quarantine again; `run` does it.
-
-        Raises:
-            QueryRefusedError: The collection is of a kind that takes no loads, by now.
-        """
-        policy.require(Action.CREATE, Action.UPDATE, Action.DELETE)
+        """Plan a job that tries records of the quarantine again; `run` does it."""
+        policy.require(operation.collection, Action.CREATE, Action.UPDATE, Action.DELETE)
         _require_choice(operation)
-        (await self._services.catalog.get_or_new(operation.collection)).check_kind(Deed.LOAD)
         return Plan(partial(self._create_replay, operation, policy.name), writes=True)
 
     async def discard(self, operation: ChangeQuarantine, policy: Policy) -> Plan[int]:
         """Plan to delete records of the quarantine for good. Gives how many there were."""
-        policy.require(Action.DELETE)
+        policy.require(operation.collection, Action.DELETE)
         _require_choice(operation)
         return Plan(partial(self._discard, operation), writes=True)
 
@@ -489,8 +497,12 @@ class Ingestion:
     async def _has_documents(self, collection: str) -> bool:
         return await self._connection.collection(collection).find_one({}, {"_id": 1}) is not None
 
-    async def _find_jobs(self, operation: FindJobs) -> list[JobReport]:
-        jobs = await self.stores.jobs.find(**asdict(operation))
+    async def _find_jobs(self, operation: FindJobs, policy: Policy) -> list[JobReport]:
+        visible = None
+        if operation.collection is None and not policy.sees_everything:
+            loaded = await self.stores.jobs.collections()
+            visible = [collection for collection in loaded if policy.allows(collection, Action.READ)]
+        jobs = await self.stores.jobs.find(**asdict(operation), visible=visible)
         return [JobReport(job, await self._books_of(job)) for job in jobs]
 
     async def _books_of(self, job: Job) -> Books:

@@ -233,6 +233,10 @@ class JobStore:
             raise JobNotFoundError(job_id)
         return found[0]
 
+    async def collections(self) -> list[str]:
+        """Return the collections that some job loads into."""
+        return await self.records.distinct("collection")
+
     async def find(
         self,
         *,
@@ -241,6 +245,7 @@ class JobStore:
         key: str | None = None,
         before: str | None = None,
         limit: int = 50,
+        visible: Sequence[str] | None = None,
     ) -> list[Job]:
         """Return jobs, the newest first.
 
@@ -250,6 +255,7 @@ class JobStore:
             key: Only those with it.
             before: Only those before this one; for the next page.
             limit: At most so many, up to 1000.
+            visible: Only those that load into one of these; None for any.
         """
         wanted = {"collection": collection, "key": key}
         match: Document = {name: value for name, value in wanted.items() if value is not None}
@@ -257,6 +263,8 @@ class JobStore:
             match |= _DOING[state] if isinstance(state, Doing) else {"state": state}
         if before is not None:
             match["_id"] = {"$lt": before}
+        if visible is not None:
+            match["$and"] = [{"collection": {"$in": list(visible)}}]
         return await self._shown(
             [{"$match": match}, {"$sort": {"_id": DESCENDING}}, {"$limit": min(limit, MAX_LISTED)}]
         )

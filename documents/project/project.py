@@ -41,6 +41,11 @@ class Project:
         return self.root / "seeds"
 
     @property
+    def policies(self) -> Path:
+        """Who may do what: YAML."""
+        return self.root / "policies.yaml"
+
+    @property
     def migrations(self) -> Path:
         """Revisions, and the snapshot of the models."""
         return self.root / "migrations"

@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from documents.access.policy import FULL
 from documents.codec.compressed import Compression
 from documents.codec.extended import decode_extended
 from documents.codec.records import Format
@@ -153,7 +154,7 @@ async def _export(settings: Settings, operation: Export, file: Path, *, as_json:
 
 async def _plan(store: Store, operation: Export) -> ExportPlan:
     with Running(Deadline(PLAN_SECONDS), writes=False):
-        return await plan_export(store.planner, operation, store.policy)
+        return await plan_export(store.planner, operation, FULL)
 
 
 async def _write(plan: ExportPlan, output: BinaryIO, *, as_json: bool) -> _Written:

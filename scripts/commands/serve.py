@@ -16,10 +16,12 @@ from rich.markup import escape
 
 from api.gate import LOOPBACK
 from api.server import run_granian, run_server
+from documents.access.key_store import ADMIN, KeyStore
+from documents.database.deadline import Deadline, Running
 from documents.database.embedded import EmbeddedMongo, acquire
-from documents.lifecycle import open_store
+from documents.lifecycle import Store, open_store, read_policies
 from documents.project.project import find_project
-from documents.settings import PREFIX, Settings, SettingsError
+from documents.settings import FILE_SUFFIX, PREFIX, Settings, SettingsError
 from scripts.commands.seed import seed_once
 from scripts.console import MESSAGES, announce
 from scripts.options import Database, DataDir, MongodbUri, settings_of
@@ -32,6 +34,7 @@ class Server(StrEnum):
     GRANIAN = "granian"
 
 
+KEY_SECONDS: Final = 30.0
 SERVERS: Final = {Server.UVICORN: run_server, Server.GRANIAN: run_granian}
 
 
@@ -85,23 +88,25 @@ def serve(  # noqa: PLR0913  # each is a flag
         read_only=read_only,
         allow_unauthenticated=allow_unauthenticated,
     )
-    _refuse_exposure(settings)
+    is_open = read_policies(settings) is None
+    _refuse_exposure(settings, is_open=is_open)
     settings = _with_port(settings)
     MESSAGES.print(f"[bold]Sheaf {version('sheaf')}[/bold]")
     # This lease outlives every process that serves, so MongoDB runs from the first announcement to the end.
     with _unwinding_on_sigterm(), _lease(settings):
-        asyncio.run(_prepare(settings))
+        asyncio.run(_prepare(settings, is_open=is_open))
         _hand_over(settings)
-        SERVERS[server](settings, on_listening=lambda: _show_addresses(settings))
+        SERVERS[server](settings, on_listening=lambda: _show_addresses(settings, is_open=is_open))
     announce("Stopped.")
 
 
-def _refuse_exposure(settings: Settings) -> None:
-    if settings.host not in LOOPBACK and not settings.allow_unauthenticated:
+def _refuse_exposure(settings: Settings, *, is_open: bool) -> None:
+    if is_open and settings.host not in LOOPBACK and not settings.allow_unauthenticated:
         raise SettingsError(
             f"{settings.host} can be reached from other machines, and there is no authentication. "
-            "Listen on 127.0.0.1, or say --allow-unauthenticated (SHEAF_ALLOW_UNAUTHENTICATED=true) "
-            "where something in front of Sheaf decides who may come in."
+            "Ask for keys (SHEAF_OPEN=false, or a policies.yaml in the project), listen on 127.0.0.1, or say "
+            "--allow-unauthenticated (SHEAF_ALLOW_UNAUTHENTICATED=true) where something in front of Sheaf decides "
+            "who may come in."
         )
 
 
@@ -139,12 +144,31 @@ def _lease(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]"
     return acquire(settings.data_dir, announce=announce, mongod=settings.mongod)
 
 
-async def _prepare(settings: Settings) -> None:
+async def _prepare(settings: Settings, *, is_open: bool) -> None:
     project = find_project(settings)
     migrations = project and project.migrations
     async with open_store(settings, migrations=migrations, prepares=settings.prepares) as store:
         if project and project.seeds.is_dir() and settings.prepares:
             await seed_once(store, project.seeds)
+        if not is_open:
+            await _first_key(store, settings)
+
+
+async def _first_key(store: Store, settings: Settings) -> None:
+    """Make a key for the administrator where there is none; on a MongoDB of somebody's own, say how."""
+    keys = KeyStore(store.connection)
+    with Running(Deadline(KEY_SECONDS), writes=True):
+        if await keys.list_all():
+            return
+        if settings.mongodb_uri is not None:
+            MESSAGES.print("[yellow]There is no API key yet.[/yellow] Make one: sheaf keys create me --role admin")
+            return
+        key, _ = await keys.create("first administrator", [ADMIN])
+    file = settings.data_dir / "admin-key"
+    file.touch(mode=0o600)
+    file.write_text(f"{key.text}\n", "utf-8")
+    MESSAGES.print(f"A key for the administrator, which is not shown again; it is also in {escape(str(file))}:")
+    MESSAGES.print(f"  {key.text}", soft_wrap=True)
 
 
 def _hand_over(settings: Settings) -> None:
@@ -154,10 +178,12 @@ def _hand_over(settings: Settings) -> None:
         if name == "mongodb_uri":
             value = None if value is None else value.get_secret_value()
         if value is not None and not name.endswith(("_timeout", "_delay")):
-            os.environ[f"{PREFIX}{name}".upper()] = str(value)
+            variable = f"{PREFIX}{name}".upper()
+            os.environ[variable] = str(value)
+            os.environ.pop(f"{variable}{FILE_SUFFIX}", None)  # of which it came
 
 
-def _show_addresses(settings: Settings) -> None:
+def _show_addresses(settings: Settings, *, is_open: bool) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{settings.port}"
     rows = (
@@ -169,6 +195,10 @@ def _show_addresses(settings: Settings) -> None:
     MESSAGES.print(f"[green]Ready.[/green] Data in {escape(_place(settings))}. Ctrl-C stops.")
     for label, address in rows:
         MESSAGES.print(f"  {label:<7}{escape(address)}")
+    if is_open:
+        MESSAGES.print(
+            "[dim]Open: whoever reaches this address may do everything. SHEAF_OPEN=false asks for keys.[/dim]"
+        )
 
 
 def _place(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from api.openapi.problems import ERRORS, problem_responses
 from api.problems import PROBLEMS, InternalError, MethodNotAllowedError
 from api.routes import document_routes
 from documents import errors
-from documents.errors import InvalidPolicyError, JobLostError, StoreError
+from documents.errors import InvalidPolicyError, JobLostError, KeyNotFoundError, StoreError
 
 
 def _leaves(kind: type[StoreError] = StoreError) -> Iterator[type[StoreError]]:
@@ -87,6 +87,6 @@ def test_operation_declares_its_problems(operation: Operation) -> None:
 def test_each_problem_is_declared_somewhere() -> None:
     declared = {kind for operation in OPERATIONS for kind in operation.errors}
     # Of a method that is not there no operation can tell; a fault of the server's own is never meant; of a job that
-    # is taken over only the process hears that had it; and policies are read at start and by commands.
-    elsewhere = {MethodNotAllowedError, InternalError, JobLostError, InvalidPolicyError}
+    # is taken over only the process hears that had it; and policies and keys are read at start and by commands.
+    elsewhere = {MethodNotAllowedError, InternalError, JobLostError, InvalidPolicyError, KeyNotFoundError}
     assert set(LEAVES) - declared == elsewhere

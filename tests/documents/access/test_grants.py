@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from documents.access.actions import Action
 from documents.access.grants import ALL, EVERYTHING, NOTHING, bind
-from documents.access.policy import Action
 from documents.access.policy_file import parse_policies
 from documents.access.principal import ANONYMOUS, OPEN, SYSTEM, Principal
 from documents.access.rules import Feature

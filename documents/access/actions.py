@@ -1,0 +1,14 @@
+"""What can be done to a collection and its documents."""
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What a rule allows or denies."""
+
+    READ = "read"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    CONFIGURE = "configure"
+    """Change what belongs to no document, such as indexes and contracts."""
