@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, cast
 
 from beanie import Document as BeanieDocument
@@ -48,7 +49,10 @@ class DeclaredModel:
             instance = self.model.model_validate(_as_python(document))
         except ValidationError as error:
             raise _refusal([*_faults(error), *self._unknown_fields(document, before or {})]) from None
-        stored = cast("Document", get_dict(instance, to_db=True))
+        try:
+            stored = cast("Document", get_dict(instance, to_db=True))
+        except ArithmeticError:  # a Decimal that Decimal128 cannot hold
+            raise _refusal(_inexact(instance.model_dump(by_alias=True), "") or [_no_decimal("")]) from None
         faults: list[Fault] = []
         whole = _overlay(stored, document, before, "", faults)
         if faults:
@@ -67,6 +71,31 @@ class DeclaredModel:
             for key in document
             if key not in known and key not in before
         ]
+
+
+def _inexact(value: object, pointer: str) -> list[Fault]:
+    """Return a fault for each decimal number that BSON cannot hold."""
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value).items()
+    elif isinstance(value, list | tuple | set | frozenset):
+        members = enumerate(cast("Sequence[object]", value))
+    else:
+        return [] if not isinstance(value, Decimal) or _fits(value) else [_no_decimal(pointer)]
+    return [fault for key, item in members for fault in _inexact(item, child(pointer, key))]
+
+
+def _fits(value: Decimal) -> bool:
+    try:
+        Decimal128(value)
+    except ArithmeticError:
+        return False
+    return True
+
+
+def _no_decimal(pointer: str) -> Fault:
+    return Fault(
+        pointer, "wrong-type", "A decimal number of at most 34 digits, from 1E-6176 to 1E+6144, is needed here."
+    )
 
 
 def _as_python(value: object) -> Any:  # noqa: ANN401  # what a model reads

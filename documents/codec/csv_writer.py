@@ -1,16 +1,19 @@
-"""CSV and TSV out: a row a document.
+r"""CSV and TSV out: a row a document.
 
 Fields of objects become columns of their own, with dots: `{"a": {"b": 1}}` has the column `a.b`. Arrays, empty objects,
-and objects at a column that is named as a whole become JSON text. Other values are written as in plain JSON, strings
-without quotes, null and missing fields as an empty cell, and an empty string as `""`. So CSV loses types, and what
-reads it cannot tell null, missing and empty apart: to get documents back, export Extended JSON or BSON.
+and objects at a column that is named as a whole become JSON text. Where a document has a key `a.b` beside that, the
+column of the key is `a\.b`. Other values are written as in plain JSON, strings without quotes, null and missing fields
+as an empty cell, and an empty string as `""`. So CSV loses types, and what reads it cannot tell null, missing and empty
+apart: to get documents back, export Extended JSON or BSON.
 
 Source:
     RFC 4180, section 2.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import orjson
@@ -20,22 +23,63 @@ from documents.codec.writers import Exported, values_of
 from documents.types import MISSING, Document
 
 _FORMULA: Final = re.compile(r"\s*+[=+\-@]|[\t\r]")
+_TOKENS: Final = re.compile(r"\\.|.|\\", re.DOTALL)
 
 
 def find_columns(documents: Iterable[Exported]) -> list[str]:
     """Return the columns that documents have, in the order in which they come up."""
     columns: dict[str, None] = {}
     for document in documents:
-        _add_columns(values_of(document), "", columns)
+        paths: list[tuple[str, ...]] = []
+        _add_paths(values_of(document), (), paths)
+        names = [".".join(path) for path in paths]
+        if len(set(names)) < len(names):
+            names = _distinct(paths, names)
+        columns.update(dict.fromkeys(names))
     return list(columns)
 
 
-def _add_columns(members: Mapping[str, Any], prefix: str, columns: dict[str, None]) -> None:
+def _add_paths(members: Mapping[str, Any], prefix: tuple[str, ...], paths: list[tuple[str, ...]]) -> None:
     for key, value in members.items():
         if isinstance(value, dict) and value:
-            _add_columns(cast("Document", value), f"{prefix}{key}.", columns)
+            _add_paths(cast("Document", value), (*prefix, key), paths)
         else:
-            columns[prefix + key] = None
+            paths.append((*prefix, key))
+
+
+def _distinct(paths: Sequence[tuple[str, ...]], names: Sequence[str]) -> list[str]:
+    """Return the names of columns with the dots in keys escaped where two fields of one document have the same name."""
+    times = Counter(names)
+    return [".".join(map(_escape, path)) if times[name] > 1 else name for path, name in zip(paths, names, strict=True)]
+
+
+def _escape(key: str) -> str:
+    return key.replace("\\", "\\\\").replace(".", "\\.")
+
+
+def _split(column: str) -> list[str]:
+    """Return the keys of a column's name, those that were escaped as they are."""
+    keys = [""]
+    for token in _TOKENS.findall(column):
+        if token.startswith("."):
+            keys.append("")
+        else:
+            keys[-1] += token[-1]
+    return keys
+
+
+def _finders(columns: Sequence[str]) -> list[Callable[[object], object]]:
+    """Return what finds the cell of each column in a document.
+
+    Where two fields of one document have the same name, each column finds the one that it names, and no other.
+    """
+    shared = {".".join(_split(column)) for column in columns if "\\." in column}
+    return [
+        partial(_find_exactly, path=_split(column), otherwise=None if column in shared else column.split("."))
+        if "\\." in column or column in shared
+        else partial(_find, path=column.split("."))
+        for column in columns
+    ]
 
 
 class CsvWriter:
@@ -50,7 +94,7 @@ class CsvWriter:
 
     def __init__(self, columns: Sequence[str], *, delimiter: str = ",", guard_formulas: bool = False) -> None:
         self._columns = columns
-        self._paths = [column.split(".") for column in columns]
+        self._finders = _finders(columns)
         self._delimiter = delimiter
         self._special = re.compile(f'[{re.escape(delimiter)}"\r\n]|^\\s|\\s$')
         self._guard = guard_formulas
@@ -62,7 +106,7 @@ class CsvWriter:
     def write(self, documents: Iterable[Exported]) -> bytes:
         """Return some rows."""
         rows = (values_of(document) for document in documents)
-        return b"".join([self._row([self._cell(_find(row, path)) for path in self._paths]) for row in rows])
+        return b"".join([self._row([self._cell(find(row)) for find in self._finders]) for row in rows])
 
     def end(self) -> bytes:
         """Return nothing."""
@@ -103,3 +147,11 @@ def _find(value: object, path: Sequence[str]) -> object:
         if key in members and (found := _find(members[key], path[length:])) is not MISSING:
             return found
     return MISSING
+
+
+def _find_exactly(value: object, path: Sequence[str], otherwise: Sequence[str] | None) -> object:
+    """Return what is at these very keys; if nothing is, what `_find` finds at `otherwise`."""
+    found = value
+    for key in path:
+        found = cast("Document", found).get(key, MISSING) if isinstance(found, dict) else MISSING
+    return _find(value, otherwise) if found is MISSING and otherwise is not None else found

@@ -1,7 +1,8 @@
 """Documents to BSON, with every type that Extended JSON can name."""
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final, cast
 
 import bson
@@ -12,8 +13,10 @@ from bson.objectid import ObjectId
 from documents.codec.deprecated import DBPointer, Symbol, Undefined
 from documents.codec.plain import CODEC_OPTIONS
 from documents.errors import DocumentTooLargeError, Fault, InvalidDocumentError
-from documents.types import MAX_DOCUMENT_BYTES, Document
+from documents.types import MAX_DOCUMENT_BYTES, Document, child
 
+MAX_FAULTS: Final = 100
+_INT64: Final = range(-(2**63), 2**63)
 _LENGTH: Final = struct.Struct("<i")
 _OBJECT_ID: Final = b"\x07_id\0"
 _REFUSALS: Final = (InvalidDocument, InvalidStringData, OverflowError, UnicodeError)
@@ -51,7 +54,20 @@ def _encode_deprecated(document: Document) -> bytes:
     except _REFUSALS:
         # Their messages may quote the value.
         detail = "A value is none that BSON can hold: integers must fit into 64 bits, and keys be without NUL."
-        raise InvalidDocumentError(detail, [Fault("", "not-bson", detail)]) from None
+        faults = [Fault(pointer, "not-bson", detail) for pointer in islice(_spots(document, ""), MAX_FAULTS)]
+        raise InvalidDocumentError(detail, faults or [Fault("", "not-bson", detail)]) from None
+
+
+def _spots(value: object, pointer: str) -> Iterator[str]:
+    """Yield the JSON pointers of what BSON cannot hold."""
+    if isinstance(value, dict):
+        for key, item in cast("Document", value).items():
+            yield from [child(pointer, key)] if "\0" in key else _spots(item, child(pointer, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[object]", value)):
+            yield from _spots(item, child(pointer, index))
+    elif isinstance(value, int) and value not in _INT64:
+        yield pointer
 
 
 def _encode(document: Document) -> bytes:

@@ -98,3 +98,26 @@ def test_nested_types_come_back_when_declared() -> None:
     types = {"a.n": "int", "a.d": "decimal", "t": "date"}
     [record] = read(Format.CSV, writer.start() + writer.write([document]), ReadOptions(types=types, nested=True))
     assert record.document == document
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"a": {"b": 1}, "a.b": 2},
+        {"a.b": 2, "a": {"b": 1}},
+        {"a.b": {"c": 1}, "a": {"b.c": 2, "b": {"c": 3}}, "a.b.c": 4},
+        {"a.b": {"c": 1}, "a": {"b.c": 2}},
+        {"a.": {"b": 1}, "a": {".b": 2}},
+        {"a.b": 5},
+    ],
+)
+def test_fields_of_the_same_name_lose_no_value(document: dict[str, Any]) -> None:
+    columns = find_columns([document])
+    header, row = write(CsvWriter(columns), [document])
+    assert len(set(header.split(","))) == len(columns)
+    assert sorted(row.split(",")) == sorted(digit for digit in "12345" if digit in str(document))
+
+
+def test_a_column_that_shares_its_name_takes_nothing_of_the_other() -> None:
+    documents: list[dict[str, Any]] = [{"a": {"b": 1}, "a.b": 2}, {"a.b": 3}, {"a": {"b": 4}}]
+    assert write(CsvWriter(find_columns(documents)), documents) == ["a.b,a\\.b", "1,2", ",3", "4,"]
