@@ -77,6 +77,8 @@ class _Splicer:
             raise InvalidDocumentError(detail, [Fault(pointer, "key-stands-twice", detail)])
 
     def _value(self, element: Element, name: bytes, value: object, pointer: str) -> bytes:
+        if element.kind in (DOCUMENT, ARRAY) and element_of("", element.decode()) == element_of("", value):
+            return element.to_bytes(name)  # also where a key stands twice, with others in between
         if element.kind == DOCUMENT and type(value) is dict:
             inside = self.document(element.payload, cast("Document", value), pointer)
             return Element(DOCUMENT, name, inside).to_bytes()
