@@ -1,6 +1,7 @@
 """Bodies: bytes in, JSON or documents out. Everything that a text may hide is refused here."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
@@ -8,10 +9,11 @@ from api.exchange import Exchange
 from api.media import JSON_PATCH, NDJSON, PATCHES, UPDATE, Media, content_type
 from api.problems import BodyTooLargeError
 from documents.codec.extended import decode_extended, parse_extended
-from documents.codec.ndjson import parse_ndjson
+from documents.codec.ndjson import lines_of, parse_ndjson
 from documents.codec.patch_shape import find_faults
 from documents.codec.strict import check_keys, parse_json
 from documents.collections.operations import Change, JsonPatch, MergePatch, Update
+from documents.database.deadline import Deadline
 from documents.errors import (
     Fault,
     InputError,
@@ -33,6 +35,10 @@ and array.
 
 A parser holds the interpreter while it works, and none of them takes more than some 40 ms for this much."""
 
+MAX_OPERATIONS: Final = 10_000
+"""Documents or operations of one request."""
+
+TEXT: Final = re.compile(rb"[^ \t\r\n]")
 SLICE_BYTES: Final = 1024 * 1024
 
 
@@ -90,7 +96,7 @@ async def read_lines(exchange: Exchange) -> list[object]:
     kind = content_type(exchange.header(b"content-type"), NDJSON, Media.JSON.value, Media.EJSON.value)
     body = await exchange.read()
     if kind == NDJSON:
-        return await asyncio.to_thread(_lines, body)
+        return await asyncio.to_thread(_lines, body, exchange.deadline)
     value = await _parsed(body, _with_operators)
     if not isinstance(value, list):
         raise MalformedJsonError("The body is an array of operations, or one operation a line as NDJSON.")
@@ -157,12 +163,27 @@ def _with_operators(body: bytes) -> object:
     return decode_extended(parse_json(body), lenient_keys=True)
 
 
-def _lines(body: bytes) -> list[object]:
+def _lines(body: bytes, deadline: Deadline) -> list[object]:
+    _refuse_many(body)
     # Each line is parsed by itself, so only a single line can be too heavy.
-    for line in body.split(b"\n"):
+    for line in lines_of(body):
         if len(line) > AWAY_BYTES:
             _refuse_heavy(line)
-    return [_line(value) for _, value in parse_ndjson(body)]
+    return [_line(value) for _, value in deadline.watch(parse_ndjson(body))]
+
+
+def _refuse_many(body: bytes) -> None:
+    """Refuse a body of too many lines before any is parsed, or even cut off; those that are blank do not count."""
+    lines = start = 0
+    while start < len(body):
+        text = TEXT.search(body, start, start + SLICE_BYTES)  # so that others may run in between
+        if text is None:
+            start += SLICE_BYTES
+            continue
+        lines += 1
+        if lines > MAX_OPERATIONS:
+            raise BodyTooLargeError(f"A request of this kind may bring {MAX_OPERATIONS} operations at most.")
+        start = body.find(b"\n", text.end()) + 1 or len(body)
 
 
 def _line(value: object) -> object:

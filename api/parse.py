@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
-from api.bodies import as_document, parse_filter_text
+from api.bodies import MAX_OPERATIONS, as_document, parse_filter_text
 from api.exchange import Exchange, path_parameter
 from api.preferences import Preferences
 from api.problems import BodyTooLargeError
@@ -32,6 +32,7 @@ from documents.collections.operations import (
     Write,
 )
 from documents.collections.profiling import DEFAULT_SAMPLE, MAX_SAMPLE, ReadProfile
+from documents.database.deadline import Deadline
 from documents.errors import Fault, InvalidDocumentError, InvalidOperationError, InvalidParameterError, StoreError
 from documents.query.paths import is_field_path
 from documents.types import Document, child
@@ -41,7 +42,6 @@ T = TypeVar("T")
 RESERVED: Final = ("sort", "fields", "limit", "cursor", "q", "filter")
 PROFILE_FORMATS: Final = ("profile", "json-schema", "mongo", "contract", "html")
 PROFILE_PARAMETERS: Final = ("format", "sample", "examples")
-MAX_OPERATIONS: Final = 10_000
 MAX_TRANSACTION: Final = 1000
 """Operations of one transaction. They are done one after the other, within the time of one request."""
 
@@ -150,7 +150,12 @@ def parse_aggregate(collection: str, body: object) -> Aggregate:
 
 
 def parse_bulk(
-    collection: str, items: Sequence[object], parameters: Sequence[tuple[str, str]], *, literal: bool = False
+    collection: str,
+    items: Sequence[object],
+    parameters: Sequence[tuple[str, str]],
+    deadline: Deadline,
+    *,
+    literal: bool = False,
 ) -> Bulk:
     """Read a bulk request: an operation an item, the mode and the key for upserts in the URL."""
     reserved = _reserved(parameters, ("mode", "on"))
@@ -160,9 +165,10 @@ def parse_bulk(
     if mode not in ("unordered", "ordered", "atomic"):
         detail = "mode is unordered, ordered or atomic."
         raise InvalidParameterError(detail, [Fault("?mode", "invalid", detail)])
-    _refuse_too_many(items)
+    if len(items) > MAX_OPERATIONS:
+        raise _too_many(MAX_OPERATIONS)
     on = reserved.get("on")
-    writes = [_attempt(item, index, collection, on) for index, item in enumerate(items)]
+    writes = [_attempt(item, index, collection, on) for index, item in enumerate(deadline.watch(items))]
     return Bulk(collection, [_typed(write, literal=literal) for write in writes], mode)
 
 
@@ -173,7 +179,8 @@ def parse_transaction(body: object, *, literal: bool = False) -> Transaction:
     if not isinstance(items, list) or not items:
         raise _lacks("operations", "A list of operations is needed here.")
     operations = cast("list[object]", items)
-    _refuse_too_many(operations, MAX_TRANSACTION)
+    if len(operations) > MAX_TRANSACTION:
+        raise _too_many(MAX_TRANSACTION)
     writes = [_write(item, child("/operations", index), None, None) for index, item in enumerate(operations)]
     return Transaction([_typed(write, literal=literal) for write in writes])
 
@@ -296,9 +303,8 @@ def _wrong(pointer: str, detail: str) -> InvalidOperationError:
     return InvalidOperationError(detail, [Fault(pointer, "invalid-operation", detail)])
 
 
-def _refuse_too_many(items: Sequence[object], maximum: int = MAX_OPERATIONS) -> None:
-    if len(items) > maximum:
-        raise BodyTooLargeError(f"A request of this kind may bring {maximum} operations at most.")
+def _too_many(maximum: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"A request of this kind may bring {maximum} operations at most.")
 
 
 def _reserved(parameters: Sequence[tuple[str, str]], names: Sequence[str]) -> dict[str, str]:

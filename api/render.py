@@ -1,6 +1,7 @@
 """Results as responses."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from api.exchange import Exchange
 from api.media import Media
 from api.problems import describe, status_of
+from documents.aside import LARGE_BYTES, aside
 from documents.catalog.catalog import CollectionSummary
 from documents.catalog.metadata import Kind
 from documents.codec.etag import CODINGS, representation_tag
@@ -32,6 +34,9 @@ WRITTEN_STATUS: Final[Mapping[str, HTTPStatus]] = {
     "unchanged": HTTPStatus.OK,
     "deleted": HTTPStatus.NO_CONTENT,
 }
+MANY: Final = 200
+"""Outcomes from which on they are written in a thread."""
+
 MAX_DISCARDED: Final = 100
 """Pointers that an outcome of a bulk request names."""
 
@@ -39,8 +44,12 @@ MAX_HEADER_BYTES: Final = 2048
 """What a header may take: clients and proxies give up at a few times that. The body says the same or more."""
 
 
-def document(exchange: Exchange, found: StoredDocument, *, status: int = 200, **headers: str) -> Response:
+async def document(exchange: Exchange, found: StoredDocument) -> Response:
     """One document, with its ETag."""
+    return await aside(partial(_document, exchange, found), large=len(found.raw) > LARGE_BYTES)
+
+
+def _document(exchange: Exchange, found: StoredDocument, *, status: int = 200, **headers: str) -> Response:
     return Response(
         _one(exchange, found),
         status,
@@ -65,8 +74,13 @@ def _etag(exchange: Exchange, found: StoredDocument) -> str:
     return found.etag if exchange.accepts is Media.JSON else representation_tag(found.etag, "ejson")
 
 
-def written(exchange: Exchange, result: Written) -> Response:
+async def written(exchange: Exchange, result: Written) -> Response:
     """What became of the write of one document."""
+    large = result.document is not None and len(result.document.raw) > LARGE_BYTES
+    return await aside(partial(_written, exchange, result), large=large)
+
+
+def _written(exchange: Exchange, result: Written) -> Response:
     status = WRITTEN_STATUS[result.outcome]
     if result.document is None:
         return Response(status_code=status)
@@ -76,11 +90,15 @@ def written(exchange: Exchange, result: Written) -> Response:
     if exchange.preferences.minimal:
         headers |= {"ETag": _etag(exchange, result.document), "Preference-Applied": "return=minimal"}
         return Response(b'{"_id":' + _value(exchange, result.id) + b"}", status, headers, exchange.accepts.value)
-    return document(exchange, result.document, status=status, **headers)
+    return _document(exchange, result.document, status=status, **headers)
 
 
-def page(exchange: Exchange, result: Page) -> Response:
+async def page(exchange: Exchange, result: Page) -> Response:
     """A page of a list, and the way on."""
+    return await aside(partial(_page, exchange, result), large=len(result.batch.raw) > LARGE_BYTES)
+
+
+def _page(exchange: Exchange, result: Page) -> Response:
     body = [b'{"items":', _many(exchange, result.batch, result.projection)]
     body += [b',"next":', orjson.dumps(result.next), b',"prev":', orjson.dumps(result.prev)]
     headers = {"Vary": "Accept"}
@@ -125,8 +143,12 @@ def counted_members(result: Counted) -> dict[str, Any]:
     return {"count": result.count, "count_kind": result.kind}
 
 
-def rows(exchange: Exchange, result: Rows) -> Response:
+async def rows(exchange: Exchange, result: Rows) -> Response:
     """What an aggregation gave."""
+    return await aside(partial(_rows, exchange, result), large=len(result.batch.raw) > LARGE_BYTES)
+
+
+def _rows(exchange: Exchange, result: Rows) -> Response:
     body = b'{"items":%s,"truncated":%s}' % (_many(exchange, result.batch), orjson.dumps(result.batch.has_more))
     return Response(body, headers={"Vary": "Accept"}, media_type=exchange.accepts.value)
 
@@ -177,8 +199,12 @@ def indexes(report: IndexReport) -> Response:
     return Response(orjson.dumps(report.to_dict()), status, media_type=Media.JSON.value)
 
 
-def outcomes(exchange: Exchange, results: Sequence["Item"]) -> Response:
+async def outcomes(exchange: Exchange, results: Sequence["Item"]) -> Response:
     """What became of each item of a request; 207 when some failed."""
+    return await aside(partial(_outcomes, exchange, results), large=len(results) > MANY)
+
+
+def _outcomes(exchange: Exchange, results: Sequence["Item"]) -> Response:
     failed = any(isinstance(result, StoreError | Skipped) for result in results)
     created = bool(results) and all(isinstance(result, Written) and result.outcome == "created" for result in results)
     status = HTTPStatus.MULTI_STATUS if failed else HTTPStatus.CREATED if created else HTTPStatus.OK

@@ -164,7 +164,16 @@ async def _open_store(
             shapes.start(connection)
         catalog = Catalog(connection, map(DeclaredModel, models))
         indexes = IndexPlanner(connection, catalog)
-        services = Services(connection, catalog, loader, finder, committer, CursorSecret(connection), shapes)
+        services = Services(
+            connection,
+            catalog,
+            loader,
+            finder,
+            committer,
+            CursorSecret(connection),
+            shapes,
+            settings.max_array_position,
+        )
         authenticator = policies and Authenticator(KeyStore(connection), policies, read_only=settings.read_only)
         policy = CLOSED if authenticator else READ_ONLY if settings.read_only else FULL
         try:

@@ -136,6 +136,12 @@ class Settings(BaseSettings):
     quarantine_collection_bytes: int = Field(
         2 * 1024 * 1024 * 1024, ge=0, description="Bytes of such records of one collection."
     )
+    max_array_position: int = Field(
+        10_000,
+        ge=0,
+        description="What positions in the paths of an update, such as 7 in `items.7`, may add up to: MongoDB fills "
+        "arrays with nulls up to them.",
+    )
     max_concurrency: int = Field(256, ge=1, description="Requests served at once by a process; more get 503.")
     max_exports: int = Field(
         32, ge=1, description="Long answers, such as exports, sent at once by a process; more get 503."

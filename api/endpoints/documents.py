@@ -5,9 +5,9 @@ from typing import cast
 from starlette.responses import Response
 
 from api import render
-from api.bodies import as_document, read_change, read_documents, read_replacement
+from api.bodies import MAX_OPERATIONS, as_document, read_change, read_documents, read_replacement
 from api.exchange import Exchange, path_parameter
-from api.parse import MAX_OPERATIONS, parse_find, parse_precondition, parse_selection, refuse_precondition
+from api.parse import parse_find, parse_precondition, parse_selection, refuse_precondition
 from api.problems import BodyTooLargeError
 from documents.access.actions import Action
 from documents.collections.operations import (
@@ -29,7 +29,7 @@ async def list_documents(exchange: Exchange) -> Response:
     """List documents: filter, sort, fields, limit, cursor."""
     operation = parse_find(exchange)
     plan = await exchange.plan(exchange.store.planner.find, operation)
-    return render.page(exchange, await plan.run(exchange.deadline))
+    return await render.page(exchange, await plan.run(exchange.deadline))
 
 
 async def insert_documents(exchange: Exchange) -> Response:
@@ -39,13 +39,13 @@ async def insert_documents(exchange: Exchange) -> Response:
     if not isinstance(body, list):
         operation = Insert(collection, as_document(body))
         plan = await exchange.plan(exchange.store.planner.write, operation)
-        return render.written(exchange, await plan.run(exchange.deadline))
+        return await render.written(exchange, await plan.run(exchange.deadline))
     documents = cast("list[object]", body)
     if len(documents) > MAX_OPERATIONS:
         raise BodyTooLargeError(f"A request may insert {MAX_OPERATIONS} documents at most.")
     items = [_insert(collection, item, index) for index, item in enumerate(documents)]
     bulk = await exchange.plan(exchange.store.planner.bulk, Bulk(collection, items, "unordered"))
-    return render.outcomes(exchange, await bulk.run(exchange.deadline))
+    return await render.outcomes(exchange, await bulk.run(exchange.deadline))
 
 
 def _insert(collection: str, item: object, index: int) -> Insert | StoreError:
@@ -92,7 +92,7 @@ async def get_document(exchange: Exchange) -> Response:
         )
         if known is not None:
             return render.not_modified(known)
-    return render.document(exchange, found)
+    return await render.document(exchange, found)
 
 
 async def put_document(exchange: Exchange) -> Response:
@@ -105,7 +105,7 @@ async def put_document(exchange: Exchange) -> Response:
         exchange.is_literal,
     )
     plan = await exchange.plan(exchange.store.planner.write, operation)
-    return render.written(exchange, await plan.run(exchange.deadline))
+    return await render.written(exchange, await plan.run(exchange.deadline))
 
 
 async def patch_document(exchange: Exchange) -> Response:
@@ -118,7 +118,7 @@ async def patch_document(exchange: Exchange) -> Response:
         exchange.is_literal,
     )
     plan = await exchange.plan(exchange.store.planner.write, operation)
-    return render.written(exchange, await plan.run(exchange.deadline))
+    return await render.written(exchange, await plan.run(exchange.deadline))
 
 
 async def delete_document(exchange: Exchange) -> Response:
@@ -128,7 +128,7 @@ async def delete_document(exchange: Exchange) -> Response:
         path_parameter(exchange, "collection"), path_parameter(exchange, "id"), parse_precondition(exchange)
     )
     plan = await exchange.plan(exchange.store.planner.write, operation)
-    return render.written(exchange, await plan.run(exchange.deadline))
+    return await render.written(exchange, await plan.run(exchange.deadline))
 
 
 async def list_collections(exchange: Exchange) -> Response:

@@ -14,7 +14,7 @@ async def query(exchange: Exchange) -> Response:
     """List documents by a filter in the body."""
     operation = parse_query(path_parameter(exchange, "collection"), await read_json(exchange), exchange.preferences)
     plan = await exchange.plan(exchange.store.planner.find, operation)
-    return render.page(exchange, await plan.run(exchange.deadline))
+    return await render.page(exchange, await plan.run(exchange.deadline))
 
 
 async def count(exchange: Exchange) -> Response:
@@ -28,7 +28,7 @@ async def aggregate(exchange: Exchange) -> Response:
     """Run an aggregation pipeline that only reads."""
     operation = parse_aggregate(path_parameter(exchange, "collection"), await read_json(exchange))
     plan = await exchange.plan(exchange.store.planner.aggregate, operation)
-    return render.rows(exchange, await plan.run(exchange.deadline))
+    return await render.rows(exchange, await plan.run(exchange.deadline))
 
 
 async def bulk(exchange: Exchange) -> Response:
@@ -36,13 +36,15 @@ async def bulk(exchange: Exchange) -> Response:
     collection = path_parameter(exchange, "collection")
     # In a thread, since ten thousand operations take a while to read and others are waiting.
     items = await read_lines(exchange)
-    operation = await asyncio.to_thread(parse_bulk, collection, items, exchange.parameters, literal=exchange.is_literal)
+    operation = await asyncio.to_thread(
+        parse_bulk, collection, items, exchange.parameters, exchange.deadline, literal=exchange.is_literal
+    )
     plan = await exchange.plan(exchange.store.planner.bulk, operation)
-    return render.outcomes(exchange, await plan.run(exchange.deadline))
+    return await render.outcomes(exchange, await plan.run(exchange.deadline))
 
 
 async def transaction(exchange: Exchange) -> Response:
     """Carry out writes to several collections, all or none."""
     operation = parse_transaction(await read_json(exchange), literal=exchange.is_literal)
     plan = await exchange.plan(exchange.store.planner.transaction, operation)
-    return render.outcomes(exchange, await plan.run(exchange.deadline))
+    return await render.outcomes(exchange, await plan.run(exchange.deadline))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.bodies import MAX_OPERATIONS
 from api.endpoints.export import COMPRESSED, MEDIA_TYPES
 from api.endpoints.ingest import MEDIA_TYPES as INGESTED
 from api.endpoints.ingest import SNIFFED
@@ -15,7 +16,7 @@ from api.openapi.responses import answer, file_answer
 from api.openapi.schemas import Schema, nullable, ref
 from api.openapi.shapes import list_of, record
 from api.openapi.subjects import Subject
-from api.parse import MAX_OPERATIONS, MAX_TRANSACTION
+from api.parse import MAX_TRANSACTION
 from documents.codec.dialect import SETTINGS
 from documents.collections.plan import MAX_LIMIT
 

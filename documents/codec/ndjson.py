@@ -15,9 +15,18 @@ def parse_ndjson(body: bytes) -> Iterator[tuple[int, "Json | InputError"]]:
     Source:
         NDJSON specification 1.0.0, section 3.
     """
-    for number, line in enumerate(body.split(b"\n"), 1):
+    for number, line in enumerate(lines_of(body), 1):
         if line and not line.isspace():
             yield number, _parse_line(line)
+
+
+def lines_of(body: bytes) -> Iterator[bytes]:
+    """Yield the lines of a body, without the bytes that end them."""
+    start = 0
+    while (end := body.find(b"\n", start)) >= 0:
+        yield body[start:end]
+        start = end + 1
+    yield body[start:]
 
 
 def _parse_line(line: bytes) -> "Json | InputError":

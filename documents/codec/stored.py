@@ -15,6 +15,7 @@ from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document
 
 _LENGTH: Final = struct.Struct("<i")
 _LEAST_BYTES: Final = 5
+PIECE_BYTES: Final = 1024 * 1024
 _ETAG_BYTES: Final = 12
 _OBJECTID_FIRST: Final = b"\x07_id\0"
 _ID_NAME: Final = b"_id\0"
@@ -161,6 +162,19 @@ def _cut(data: bytes, size_bytes: int) -> tuple[bytes, bool]:
     return data[:end], end < len(data)
 
 
+def _pieces_of(data: bytes) -> list[bytes]:
+    """Return a batch in pieces of about `PIECE_BYTES`: decoding is one call, during which no other thread runs."""
+    pieces: list[bytes] = []
+    begin = end = 0
+    while end < len(data):
+        length = _read_length(data, end)
+        if end > begin and end + length - begin > PIECE_BYTES:
+            pieces.append(data[begin:end])
+            begin = end
+        end += length
+    return [*pieces, data[begin:]]
+
+
 def _read_length(data: bytes, start: int) -> int:
     rest = len(data) - start
     length = _LENGTH.unpack_from(data, start)[0] if rest >= _LEAST_BYTES else 0
@@ -170,6 +184,9 @@ def _read_length(data: bytes, start: int) -> int:
 
 
 def _decode_all(raw: bytes) -> list[Document]:
+    if len(raw) > PIECE_BYTES:
+        pieces = _pieces_of(raw)
+        return [document for piece in pieces for document in _decode_all(piece)] if len(pieces) > 1 else [_decode(raw)]
     try:
         return bson.decode_all(raw, CODEC_OPTIONS)  # pyright: ignore[reportUnknownMemberType]  # an overload takes `array`
     except InvalidBSON:

@@ -10,6 +10,8 @@ Container: TypeAlias = dict[str, Any] | list[Any]
 CONTAINERS: Final[frozenset[type]] = frozenset({dict, list})
 """For `type(value) in CONTAINERS`, which takes a third of the time of `isinstance`."""
 
+TEXT_WEIGHT: Final = 64
+
 
 def containers(values: Iterable[object]) -> list[Container]:
     """Return those values that have values inside."""
@@ -19,6 +21,21 @@ def containers(values: Iterable[object]) -> list[Container]:
 def values_of(container: Container) -> Iterable[Any]:
     """Return what is directly inside."""
     return container.values() if isinstance(container, dict) else container
+
+
+def is_heavy(value: object, limit: int) -> bool:
+    """Tell whether a value weighs over `limit`: 1 for each value inside it, and 1 for each 64 characters of a text.
+
+    Looks no further than it takes to tell.
+    """
+    waiting: list[Container] = [[value]]
+    weight = 0
+    while waiting and weight <= limit:
+        items: Iterable[object] = values_of(waiting.pop())
+        inner = containers(items)
+        weight += sum(map(len, inner)) + sum(len(item) // TEXT_WEIGHT for item in items if isinstance(item, str))
+        waiting += inner
+    return weight > limit
 
 
 def is_deep(value: object) -> bool:

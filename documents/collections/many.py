@@ -108,7 +108,7 @@ class UpdateManyPlan:
             after = await self._updated(target, before, self.change)
         else:
             apply = partial(apply_change, change=self.change, literal=self.literal)
-            after = [await settle(target, partial(apply, before=old)) for old in before]
+            after = [await settle(target, partial(apply, before=old), old, self.change) for old in before]
         discarded += [Discarded(self.entry.name, each.discarded) for each in after if each.discarded]
         return await _store_changed(target, before, [each.new for each in after])
 
@@ -119,7 +119,10 @@ class UpdateManyPlan:
         found = {id_key(document.id): document async for document in _stored(target, ids)}
         if not self.entry.is_judged:
             return [Admission(found[id_key(document.id)]) for document in before]
-        return [await settle(target, partial(validated, before=old, after=found[id_key(old.id)])) for old in before]
+        return [
+            await settle(target, partial(validated, before=old, after=new), old, new)
+            for old, new in ((old, found[id_key(old.id)]) for old in before)
+        ]
 
 
 async def _store_changed(target: Target, before: Sequence[StoredDocument], after: Sequence[StoredDocument]) -> int:

@@ -13,8 +13,10 @@ Three ways lead to the same rows, and a cursor that one of them made is good for
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 
+from documents.aside import LARGE_BYTES, aside
 from documents.codec.stored import StoredBatch, split_batch
 from documents.query.cursor import Cursor
 from documents.query.keyset import after, level
@@ -128,7 +130,7 @@ class PageReader:
         beyond = None if self._cursor is None else self._after(lead, self._cursor.values[: len(lead.keys)])
         shown = len(head.read)
         raw, more = await self._source.find(Question(beyond, lead, self._limit + 1 - shown))
-        batch = self._batch(head.raw + raw, more=more)
+        batch = await self._batch(head.raw + raw, more=more)
         if self._source.first is not None and has_text(batch.read, self._order):
             return None
         if len(batch.documents) <= shown:
@@ -139,7 +141,7 @@ class PageReader:
         """Return what the page before left of its last group of equals, and whether that fills this page."""
         cursor = self._cursor
         if cursor is None or not cursor.tied or len(cursor.values) < len(self._order.keys):
-            return self._batch(b"", more=False), False
+            return await self._batch(b"", more=False), False
         batch = await self._ask(self._tie(cursor.values, beyond=True), self._order.tie_break, self._limit + 1)
         return batch, batch.has_more
 
@@ -156,10 +158,10 @@ class PageReader:
         kept = self._before_the_last_tie(rows) if cut else len(raw)
         sorted_raw = b"".join(raw[at].raw for at in (*order[:kept], *range(len(order), kept)))
         if not cut:
-            return await self._page(self._batch(sorted_raw, more=batch.has_more), tied=False)
+            return await self._page(await self._batch(sorted_raw, more=batch.has_more), tied=False)
         tie = self._tie(sort_values(rows[-1], self._order), beyond=False)
         group, more = await self._source.find(Question(tie, self._order.tie_break, self._limit + 1 - kept))
-        whole = self._batch(sorted_raw + group, more=True)
+        whole = await self._batch(sorted_raw + group, more=True)
         return await self._page(whole, tied=more or len(whole.read) > len(whole.documents))
 
     def _before_the_last_tie(self, rows: Sequence[Document]) -> int:
@@ -255,10 +257,13 @@ class PageReader:
 
     async def _ask(self, where: Document | None, order: Sort, size: int, **more: Any) -> StoredBatch:  # noqa: ANN401
         raw, has_more = await self._source.find(Question(where, order, size, **more))
-        return self._batch(raw, more=has_more)
+        return await self._batch(raw, more=has_more)
 
-    def _batch(self, raw: bytes, *, more: bool) -> StoredBatch:
-        return StoredBatch(raw, limit=self._limit, backwards=self._backwards, more=more, size_bytes=PAGE_BYTES)
+    async def _batch(self, raw: bytes, *, more: bool) -> StoredBatch:
+        decode = partial(
+            StoredBatch, raw, limit=self._limit, backwards=self._backwards, more=more, size_bytes=PAGE_BYTES
+        )
+        return await aside(decode, large=len(raw) > LARGE_BYTES)
 
 
 def _skipping(cursor: Cursor, skip: int) -> Cursor:

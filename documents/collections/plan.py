@@ -17,21 +17,19 @@ from documents.catalog.addresses import SHOWN_IDS, is_same_id
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import first_id_type, read_address, read_url_id
 from documents.catalog.metadata import Deed, Kind
-from documents.codec.json_patch import check_json_patch
 from documents.collections import many, read, write
 from documents.collections.addressed import all_at, at_address
+from documents.collections.checks import check_change
 from documents.collections.contracts import ContractPlanner
 from documents.collections.operations import (
     Aggregate,
     Bulk,
-    Change,
     Count,
     Delete,
     DeleteMany,
     Find,
     Get,
     Insert,
-    JsonPatch,
     Patch,
     Replace,
     Selection,
@@ -58,10 +56,10 @@ from documents.errors import (
 from documents.query.aggregate import parse_pipeline
 from documents.query.cursor import open_cursor
 from documents.query.filter import Filter, conjunction, parse_filter, parse_search
+from documents.query.growth import check_growth
 from documents.query.parameters import parse_parameters
 from documents.query.projection import parse_fields
 from documents.query.sort import parse_sort
-from documents.query.update import parse_update
 from documents.types import IdType
 
 DEFAULT_LIMIT: Final = 50
@@ -170,7 +168,7 @@ class Planner:
         entry = await self._services.catalog.get(operation.collection)
         entry.check_kind(Deed.CHANGE_MANY)
         selected = _select_some(entry, operation.selection)
-        _check_change(entry, operation.change)
+        check_change(entry, operation.change, max_position=self._services.max_array_position)
         return many.UpdateManyPlan(
             self._services, entry, selected, operation.change, operation.max_affected, operation.literal
         )
@@ -227,6 +225,8 @@ class Planner:
         planned.check_kind(_DEEDS.get(type(operation), Deed.CHANGE_ONE))
         if isinstance(operation, Upsert):
             await self._require_key(planned, operation.on, known)
+        if isinstance(operation, Patch) and isinstance(operation.change, Update):
+            check_growth(operation.change.operators, self._services.max_array_position)
 
         async def apply(deadline: Deadline, session: AsyncClientSession | None) -> Written:
             if session is None:  # a bulk request may run for long after it was planned
@@ -296,14 +296,6 @@ def _select_some(entry: CollectionEntry, selection: Selection) -> Filter:
     if selection.is_empty:
         raise FilterRequiredError("This would concern every document. To mean that, say filter={}.")
     return _select(entry, selection)
-
-
-def _check_change(entry: CollectionEntry, change: Change) -> None:
-    """Refuse a change that is not well formed, also where it would find nothing to change."""
-    if isinstance(change, JsonPatch):
-        check_json_patch(change.operations)
-    elif isinstance(change, Update):
-        parse_update(change.operators, entry.coerce)
 
 
 def _limit(limit: int | None, *, place: str, default: int = DEFAULT_LIMIT) -> int:

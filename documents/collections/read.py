@@ -10,6 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.command_cursor import AsyncRawBatchCommandCursor
 from pymongo.asynchronous.cursor import AsyncRawBatchCursor
 
+from documents.aside import LARGE_BYTES, aside
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import Address
 from documents.codec.stored import StoredBatch, StoredDocument
@@ -300,7 +301,8 @@ class AggregatePlan:
                 [*self.pipeline, {"$limit": self.limit + 1}], allowDiskUse=False, batchSize=self.limit + 1
             )
             raw, more = await _first_reply(cursor)
-        return Rows(StoredBatch(raw, limit=self.limit, more=more))
+        decode = partial(StoredBatch, raw, limit=self.limit, more=more)
+        return Rows(await aside(decode, large=len(raw) > LARGE_BYTES))
 
 
 async def _first_reply(

@@ -9,6 +9,7 @@ from documents.collections.loader import Loader
 from documents.collections.shapes import ShapeLog
 from documents.database.connection import Connection
 from documents.database.cursor_secret import CursorSecret
+from documents.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Services:
         committer: Grouped inserts.
         cursor_secret: Signs page cursors; the same in all processes of a deployment.
         shapes: Counts what queries look like.
+        max_array_position: What the positions in the paths of an update may add up to.
     """
 
     connection: Connection
@@ -32,3 +34,4 @@ class Services:
     committer: Committer
     cursor_secret: CursorSecret
     shapes: ShapeLog = field(default_factory=ShapeLog)
+    max_array_position: int = Settings.model_fields["max_array_position"].default

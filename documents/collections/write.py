@@ -18,6 +18,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.collation import Collation
 from pymongo.errors import DuplicateKeyError
 
+from documents.aside import LARGE_BYTES, LARGE_WEIGHT, aside
 from documents.catalog.addresses import is_same_id, twins_of
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import admit_id
@@ -31,6 +32,7 @@ from documents.codec.splice import splice
 from documents.codec.stored import StoredDocument
 from documents.codec.stored_types import StoredTypes, keep_widths
 from documents.codec.strict import check_keys
+from documents.codec.tree import is_heavy
 from documents.collections.operations import (
     UNCONDITIONAL,
     Change,
@@ -188,16 +190,39 @@ def admit_over(
     return Admission(new, admitted.discarded, admitted.learned)
 
 
-async def settle(target: Target, judge: Callable[[CollectionEntry], Admission]) -> Admission:
+def _is_large(value: StoredDocument | Document | Change | None) -> bool:
+    """Say whether it takes a while to judge what is stored or sent."""
+    match value:
+        case StoredDocument():
+            return len(value.raw) > LARGE_BYTES
+        case MergePatch():
+            return is_heavy(value.patch, LARGE_WEIGHT)
+        case JsonPatch() | Update():
+            return is_heavy(value.operations if isinstance(value, JsonPatch) else value.operators, LARGE_WEIGHT)
+        case _:
+            return is_heavy(value, LARGE_WEIGHT)
+
+
+async def settle(
+    target: Target,
+    judge: Callable[[CollectionEntry], Admission],
+    *judged: StoredDocument | Document | Change | None,
+) -> Admission:
     """Return what `judge` says, once the collection's contract has learned what that takes.
 
     It learns before the document is stored, so that nothing is stored that no version of the contract knows. What it
     may learn can have changed by then, and so each time it is judged again.
+
+    Args:
+        target: Where the document will be stored.
+        judge: Judges it. In a thread if something of what it looks at is large.
+        judged: What it looks at, if it looks at all values of it.
     """
     catalog = target.services.catalog
     entry = catalog.at_hand(target.entry)
+    large = any(map(_is_large, judged))
     for _ in range(ATTEMPTS):
-        admission = judge(entry)
+        admission = await aside(partial(judge, entry), large=large)
         if not admission.learned:
             return admission
         entry = await catalog.learn(entry, admission.learned)
@@ -206,7 +231,8 @@ async def settle(target: Target, judge: Callable[[CollectionEntry], Admission]) 
 
 async def insert(target: Target, document: Document) -> Written:
     """Store a new document."""
-    admission = await settle(target, lambda entry: admit(entry, document))
+    judged = (document,) if target.entry.is_judged else ()
+    admission = await settle(target, lambda entry: admit(entry, document), *judged)
     if target.entry.id_type is IdType.ANY and "_id" in document:
         await _refuse_twin(target, admission.new.id)
     return await _insert(target, admission)
@@ -262,11 +288,11 @@ async def replace(
     replaced = partial(_replaced, document=named, literal=literal, stored_id=stored_id)
     if precondition.is_empty:
         before = None if literal else seen
-        admission = await settle(target, partial(replaced, before=before))
+        admission = await settle(target, partial(replaced, before=before), before, named)
         is_plain = admission.new.raw == to_stored(named).raw  # nothing of it depends on what is stored
         if before is None or (is_plain and is_replaceable(admission.new.raw)):
             return await _put(target, admission)
-    written = await _swap_until_done(target, document_id, precondition, replaced, replaces=True, seen=seen)
+    written = await _swap_until_done(target, document_id, precondition, replaced, named, replaces=True, seen=seen)
     return with_changes(written, outcome="replaced") if written.outcome == "updated" else written
 
 
@@ -356,7 +382,7 @@ async def patch(
             raise DocumentNotFoundError
         return apply_change(entry, before, change, literal=literal)
 
-    return await _swap_until_done(target, document_id, precondition, changed)
+    return await _swap_until_done(target, document_id, precondition, changed, change)
 
 
 def apply_change(
@@ -421,7 +447,7 @@ async def _update_validated(
     if found is None:
         raise DocumentNotFoundError
     after = StoredDocument(bytes(found.raw))
-    admission = await settle(target, partial(validated, before=before, after=after))
+    admission = await settle(target, partial(validated, before=before, after=after), before, after)
     valid = admission.new
     if valid.raw != after.raw:
         await target.collection.update_one(by_id(document_id), replacement(valid.raw), session=target.session)
@@ -452,7 +478,7 @@ async def upsert(
                     raise
                 continue
         change = partial(upserted, before=before, document=document, merge=merge, literal=literal)
-        admission = await settle(target, change)
+        admission = await settle(target, change, before, document)
         if admission.new.raw == before.raw:
             return _written("unchanged", target, admission)
         after = await _swap(target, before, admission.new, replaces=not merge)
@@ -506,6 +532,7 @@ async def _swap_until_done(
     document_id: object,
     precondition: Precondition,
     change: Callable[[CollectionEntry, StoredDocument | None], Admission],
+    sent: Document | Change,
     *,
     replaces: bool = False,
     seen: StoredDocument | Missing | None = MISSING,
@@ -514,7 +541,7 @@ async def _swap_until_done(
         before = await target.read(document_id) if isinstance(seen, Missing) else seen
         seen = MISSING
         _check(precondition, before)
-        admission = await settle(target, partial(_changed, change=change, before=before))
+        admission = await settle(target, partial(_changed, change=change, before=before), before, sent)
         after = admission.new
         if before is None:
             try:
@@ -526,7 +553,7 @@ async def _swap_until_done(
             return _written("unchanged", target, admission)
         elif _is_wide(target, before):
             return await target.atomically(
-                lambda inside: _swap_until_done(inside, document_id, precondition, change, replaces=replaces)
+                lambda inside: _swap_until_done(inside, document_id, precondition, change, sent, replaces=replaces)
             )
         elif (new := await _swap(target, before, after, replaces=replaces)) is not None:
             return _written("updated", target, with_changes(admission, new=new))
@@ -551,7 +578,8 @@ async def _swap(
             _selector(target, before), as_bson(after.raw), collation=_collation(target), session=target.session
         )
         return after if result.matched_count else None
-    update = replacement(after.raw) if replaces else update_of(before.raw, after.raw)
+    change = partial(replacement, after.raw) if replaces else partial(update_of, before.raw, after.raw)
+    update = await aside(change, large=_is_large(before))
     if not update:
         return before  # it differs in the order of its fields, which a patch cannot mean
     found = await target.collection.find_one_and_update(

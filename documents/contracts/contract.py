@@ -19,7 +19,7 @@ from documents.contracts.grammar import BSON_TYPE, find_schema_faults
 from documents.contracts.kinds import TO_JSON_TYPE
 from documents.contracts.node import Node, build_root, has_rules, rules_of
 from documents.contracts.rules import Rules, UnusableSchemaError, find_meta_faults, name_test
-from documents.contracts.verdict import Admitted, Lesson, Mode, Modes, Rejected
+from documents.contracts.verdict import TOO_MUCH, Admitted, Lesson, Misfit, Mode, Modes, Rejected
 from documents.contracts.walk import Walk
 from documents.errors import Fault, InvalidContractError
 from documents.types import MISSING, Coerce, Document, child
@@ -68,13 +68,20 @@ class Contract:
         walk = Walk(self.modes, budget=self.max_new_fields - self.learned_fields)
         result = walk.members(self._root, document, MISSING if before is None else before, ())
         misfits = walk.misfits
-        if self._rules is not None and not self._rules.hold(result):
-            misfits = [*misfits, *self._rules.misfits(result, before, self.modes.rules)]
+        if self._rules is not None:
+            misfits = [*misfits, *self._broken(self._rules, result, before)]
         if misfits:
             return Rejected(tuple(misfits))
         if walk.lessons or walk.discarded:
             return Admitted(result, tuple(walk.discarded), walk.learned())
         return Admitted(result)
+
+    def _broken(self, rules: Rules, document: Document, before: Document | None) -> list[Misfit]:
+        mode = self.modes.rules
+        if rules.is_too_much(document):
+            detail = "The document has too many values, or too much text, for the rules of the collection's contract."
+            return [Misfit("", TOO_MUCH, detail, "rules", mode, "")]
+        return [] if rules.hold(document) else rules.misfits(document, before, mode)
 
     def coerce(self, path: str) -> Coerce | None:
         """Return how values at a dotted path, array positions left out, are read; None where they are not coerced."""

@@ -64,6 +64,11 @@ def find_schema_faults(schema: object, pointer: str) -> list[Fault]:
     return list(_Reader(schema).faults(schema, pointer, depth=1, governed=True))
 
 
+def count_trials(schema: object) -> int:
+    """Return against how many schemas and choices of an `enum` each value of a document may have to be tried."""
+    return _Reader(schema).trials(schema)
+
+
 def subschemas(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], Any]]:
     """Yield each schema directly inside another one: by which keyword, the tokens that lead there, and itself."""
     for keyword, value in schema.items():
@@ -198,6 +203,19 @@ class _Reader:
         name = _definition(members.get("$ref"))
         return tries + apart + (0 if name is None else self._once(name, self._tries, self._tried))
 
+    def trials(self, schema: object) -> int:
+        """Return how often a value may be tried. One that only the schemas of single fields concern: once."""
+        if not isinstance(schema, dict):
+            return 1
+        members = cast("dict[str, Any]", schema)
+        within = [(keyword in APART, inner) for keyword, _, inner in subschemas(members) if keyword != "$defs"]
+        apart = max((self.trials(inner) for is_apart, inner in within if is_apart), default=1)
+        name = _definition(members.get("$ref"))
+        behind = 0 if name is None else self.trials(self._defined.get(name))
+        return (
+            apart + behind + _choices(members) + sum(self.trials(inner) for is_apart, inner in within if not is_apart)
+        )
+
     def _once(self, name: str, known: dict[str, int], count: Callable[[object], int]) -> int:
         """Return what `count` says of a definition, which is asked once."""
         if name not in known:
@@ -274,6 +292,13 @@ def _definition(reference: object) -> str | None:
         return None
     name = reference.removeprefix(DEFINITIONS)
     return None if "/" in name or "%" in name or "~" in name else name
+
+
+def _choices(schema: Mapping[str, Any]) -> int:
+    """Return how many arrays and objects a value is compared with, one by one."""
+    named = schema.get("enum")
+    choices = [*cast("list[object]", named if isinstance(named, list) else []), schema.get("const")]
+    return len(containers(choices))
 
 
 def _references(schema: object) -> Iterator[str]:

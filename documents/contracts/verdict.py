@@ -15,6 +15,7 @@ WRONG_TYPE: Final = "wrong-type"
 MISSING_FIELD: Final = "missing-field"
 RULE_FAILED: Final = "rule-failed"
 NOT_COERCIBLE: Final = "not-coercible"
+TOO_MUCH: Final = "too-much-to-check"
 
 
 class Mode(StrEnum):
@@ -32,7 +33,8 @@ class Misfit:
 
     Args:
         pointer: Where in the document.
-        code: `unknown-field`, `wrong-type`, `missing-field`, `rule-failed` or `not-coercible`.
+        code: `unknown-field`, `wrong-type`, `missing-field`, `rule-failed`, `not-coercible` or
+            `too-much-to-check`.
         detail: What is wrong, without any value of the document.
         aspect: What it is about.
         mode: What the contract says becomes of it: freeze or quarantine.

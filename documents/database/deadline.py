@@ -1,7 +1,9 @@
 """The time a request has, handed to the driver, and the one place where the driver's errors become ours."""
 
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
 import pymongo
 from bson.errors import BSONError
@@ -9,6 +11,8 @@ from pymongo.errors import PyMongoError
 
 from documents.database.failures import translate
 from documents.errors import DeadlineExceededError, UnavailableError
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -22,6 +26,17 @@ class Deadline:
     def remaining(self) -> float:
         """Return the seconds left; negative once it has passed."""
         return self.at - time.monotonic()
+
+    def watch(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield items as long as there is time: for work in a thread, which nobody can cancel.
+
+        Raises:
+            DeadlineExceededError: There is none left. What was done so far has changed nothing.
+        """
+        for item in items:
+            if self.remaining() <= 0:
+                raise DeadlineExceededError("The body took longer to read than the request may take.", "not-applied")
+            yield item
 
 
 class Running:

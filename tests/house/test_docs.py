@@ -228,7 +228,7 @@ LIMITS: Final = {
     "Document": f"{MAX_DOCUMENT_BYTES // MIB} MiB as BSON",
     "Nesting of a document": f"{MAX_DEPTH} levels",
     "`_id` that is a string or binary": f"{ids.MAX_ID_BYTES:,} bytes",
-    "Documents or operations in a request": f"{parse.MAX_OPERATIONS:,}",
+    "Documents or operations in a request": f"{bodies.MAX_OPERATIONS:,}",
     "Operations in a transaction": f"{parse.MAX_TRANSACTION:,}",
     "Documents on a page, rows of an aggregation": f"{plan.MAX_LIMIT:,}",
     "Parameters in a URL": f"{exchange.MAX_PARAMETERS}",
