@@ -15,6 +15,7 @@ from documents.collections.shapes import SHAPES
 LIVE: Final = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 ALIVE: Final = b'{"status":"live"}'
 PAUSE_SECONDS: Final = 0.002
+OWN: Final = Path("/proc/thread-self/schedstat")
 
 
 class Ledger:
@@ -81,7 +82,8 @@ class Pulse(threading.Thread):
 
     Where the machine is busy, an answer can be late because nobody had a processor for it. Linux counts that time for
     each thread, so it can be told from the time in which the server's event loop was at something else. The latter is
-    what is measured; a thread of the server that holds the interpreter counts in full.
+    what is measured; a thread of the server that holds the interpreter counts, too, without the time in which that
+    thread had no processor.
 
     Args:
         port: The server's.
@@ -92,7 +94,9 @@ class Pulse(threading.Thread):
         super().__init__(daemon=True)
         self._connection = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._loop_thread = Path(f"/proc/{pid}/task/{pid}/schedstat")
+        self._loop_thread = pid
+        self._threads = Path(f"/proc/{pid}/task")
+        self._delays = self._read_delays()
         self._stopping = threading.Event()
         self._beaten = threading.Condition()
         self._beats: list[Beat] = []
@@ -122,16 +126,19 @@ class Pulse(threading.Thread):
         return max(stalls)
 
     def _ask(self) -> Beat:
-        waited, began = self._waited(), time.monotonic()
+        own, began = _run_delay(OWN), time.monotonic()
         self._connection.sendall(LIVE)
         received = b""
         while not received.endswith(ALIVE):
             received += self._connection.recv(4096)
         ended = time.monotonic()
-        return Beat(began, ended, self._waited() - waited)
+        own = _run_delay(OWN) - own
+        before, self._delays = self._delays, self._read_delays()
+        waited = {thread: delay - before.get(thread, 0.0) for thread, delay in self._delays.items()}
+        return Beat(began, ended, own + waited.pop(self._loop_thread, 0.0) + max(waited.values(), default=0.0))
 
-    def _waited(self) -> float:
-        return _run_delay(self._loop_thread) + _run_delay(Path("/proc/thread-self/schedstat"))
+    def _read_delays(self) -> dict[int, float]:
+        return {int(each.name): _run_delay(each / "schedstat") for each in self._threads.iterdir()}
 
 
 def _run_delay(path: Path) -> float:
