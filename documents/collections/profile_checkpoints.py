@@ -6,6 +6,8 @@ record that names them, and those before them are deleted afterwards, so that it
 
 import asyncio
 import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, cast
@@ -15,10 +17,12 @@ import bson
 import orjson
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import OperationFailure
 
 from documents.codec.plain import CODEC_OPTIONS
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
+from documents.database.failures import UNAUTHORIZED
 from documents.profile.accumulator import Profile
 from documents.profile.storage import VERSION, from_dict, to_dict
 from documents.types import SYSTEM_PREFIX, Document
@@ -59,6 +63,7 @@ class ProfileCheckpoints:
         self._key = key
         self._part_bytes = part_bytes
         self._current: str | None = None
+        self._may_write = True
 
     async def read(self) -> Checkpoint | None:
         """Return the last one; None if there is none, or it is not whole."""
@@ -87,7 +92,9 @@ class ProfileCheckpoints:
             "parts": name,
             "count": len(chunks),
         }
-        with Running(Deadline(SECONDS), writes=True):
+        if not self._may_write:
+            return
+        with Running(Deadline(SECONDS), writes=True), self._if_allowed():
             for number, data in enumerate(chunks):
                 part = {"_id": f"{name}:{number:04d}", "profile": self._key, "data": data}
                 await self._parts.insert_one(part)
@@ -95,13 +102,25 @@ class ProfileCheckpoints:
             await self._records.update_one({"_id": self._key}, changes, upsert=True)
             if self._current is not None:
                 await self._parts.delete_many({"_id": {"$gte": f"{self._current}:", "$lt": f"{self._current};"}})
-        self._current = name
+            self._current = name
 
     async def forget(self) -> None:
         """Delete them all."""
-        with Running(Deadline(SECONDS), writes=True):
+        if not self._may_write:
+            return
+        with Running(Deadline(SECONDS), writes=True), self._if_allowed():
             await self._records.delete_one({"_id": self._key})
             await self._parts.delete_many({"_id": {"$gte": f"{self._key}:", "$lt": f"{self._key};"}})
+
+    @contextmanager
+    def _if_allowed(self) -> Generator[None]:
+        """Write nothing from now on if MongoDB's user may not: a profile does not depend on its checkpoints."""
+        try:
+            yield
+        except OperationFailure as error:
+            if error.code != UNAUTHORIZED:
+                raise
+            self._may_write = False
 
 
 async def key_of(connection: Connection, collection: str, where: Document, profile: Profile) -> str:

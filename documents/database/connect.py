@@ -15,6 +15,7 @@ from pymongo.server_description import ServerDescription
 from pymongo.uri_parser import parse_uri
 
 from documents.database.connection import Connection
+from documents.database.failures import UNAUTHORIZED
 from documents.errors import DatabaseUnavailableError
 from documents.settings import SettingsError
 
@@ -24,7 +25,6 @@ PROBE_SECONDS: Final = 1.0
 SHORTEST_SECRET: Final = 3
 _USER_INFO: Final = re.compile(r"//(.*)@", re.DOTALL)
 
-UNAUTHORIZED: Final = 13
 NOT_AUTHENTICATED: Final = frozenset({18, 8000})
 """AuthenticationFailed; AtlasError, of which it is the common one."""
 
@@ -116,7 +116,7 @@ def _of_refusal(error: OperationFailure, uri: str) -> Exception:
     if error.code != UNAUTHORIZED:
         return SettingsError(f"MongoDB refuses to be used as {VARIABLE} says (code {error.code}).")
     if _USER_INFO.search(uri):
-        return SettingsError(f"The user in {VARIABLE} may not use this database; it needs the role readWrite.")
+        return SettingsError(f"The user in {VARIABLE} may not use this database; it needs the role read or readWrite.")
     return SettingsError(f"MongoDB wants a user name and a password, and {VARIABLE} has none.")
 
 

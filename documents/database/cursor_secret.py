@@ -8,11 +8,11 @@ from typing import Final
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from documents.database.connection import Connection
+from documents.database.failures import UNAUTHORIZED
 from documents.types import SYSTEM_PREFIX, Document
 
 SECRETS: Final = f"{SYSTEM_PREFIX}secrets"
 SECRET_BYTES: Final = 32
-UNAUTHORIZED: Final = 13
 _log = logging.getLogger("sheaf")
 
 

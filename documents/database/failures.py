@@ -33,6 +33,7 @@ from documents.errors import (
 )
 
 DUPLICATE_KEY_CODES: Final = frozenset({11000, 11001, 12582})
+UNAUTHORIZED: Final = 13
 VIEW_CODE: Final = 166
 """CommandNotSupportedOnView."""
 

@@ -4,7 +4,6 @@ import importlib.util
 import os
 import platform
 import re
-import resource
 import secrets
 import signal
 import socket
@@ -18,6 +17,9 @@ from pathlib import Path
 
 from documents.database.data_folder import DataFolder
 from documents.database.lease import bequeathed
+
+if sys.platform != "win32":  # `find_mongod` refuses Windows before a mongod is started
+    import resource
 
 WHEEL = "fiftyone"
 LOOPBACK = "127.0.0.1"

@@ -24,7 +24,7 @@ _BY_CODE: Final[Mapping[int, Callable[[str], StoreError]]] = {
     14: _invalid,  # TypeMismatch
     67: _invalid,  # CannotCreateIndex
     72: _invalid,  # InvalidOptions
-    166: _invalid,  # CommandNotSupportedOnView
+    166: lambda _: InvalidIndexError("This is a view: it uses the indexes of the collection that it reads."),
     197: _invalid,  # InvalidIndexSpecificationOption
     27: lambda _: IndexConflictError("The index is gone; plan again."),
     85: _conflict,  # IndexOptionsConflict

@@ -1,5 +1,6 @@
 """How the indexes of a collection are used, and what it is asked: what MongoDB has counted, and what Sheaf has."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,12 +8,15 @@ from typing import Any, Final
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
 
+from documents.database.failures import UNAUTHORIZED
 from documents.indexes.failures import translated
 from documents.query.query_shape import QueryShape
 from documents.types import SYSTEM_PREFIX, Document
 
 SHAPES: Final = f"{SYSTEM_PREFIX}query_shapes"
+_log = logging.getLogger("sheaf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ async def read_usage(collection: AsyncCollection[Document]) -> Usage:
     """Return how a collection is used. Changes nothing.
 
     Raises:
-        StoreError: MongoDB cannot be asked, or does not let this user read the statistics.
+        StoreError: MongoDB cannot be asked.
     """
     async with translated(writes=False):
         return Usage(
@@ -81,12 +85,27 @@ async def _read_uses(collection: AsyncCollection[Document]) -> dict[str, IndexUs
         MongoDB manual, $indexStats.
     """
     uses: dict[str, IndexUse] = {}
-    async for entry in await collection.aggregate([{"$indexStats": {}}]):
+    for entry in await _read_statistics(collection):
         counted: Mapping[str, Any] = entry["accesses"]
         use = IndexUse(int(counted["ops"]), _aware(counted["since"]))
         other = uses.get(entry["name"])
         uses[entry["name"]] = IndexUse(use.count + other.count, max(use.since, other.since)) if other else use
     return uses
+
+
+async def _read_statistics(collection: AsyncCollection[Document]) -> list[Document]:
+    """Return what MongoDB has counted; nothing, and a warning, where its user may not read it."""
+    try:
+        return await (await collection.aggregate([{"$indexStats": {}}])).to_list()
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED:
+            raise
+    _log.warning(
+        "%s: MongoDB does not let this user read how indexes are used, so none is called unused. "
+        "The role clusterMonitor lets it.",
+        collection.name,
+    )
+    return []
 
 
 async def _read_shapes(database: AsyncDatabase[Document], collection: str) -> tuple[AskedShape, ...]:

@@ -4,12 +4,18 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from bson import Decimal128, ObjectId
 
+from documents.database.embedded import EmbeddedMongo
+from documents.types import EMPTY
 from tests.journeys.guide import Step, compare, is_like, parse_values, read_files, read_steps, run_steps
+from tests.journeys.theirs import Theirs, other_peoples
+from tests.journeys.users import user_of
 from tests.server import Server, serve
 
 pytestmark = pytest.mark.xdist_group("guides")
@@ -34,10 +40,12 @@ def server(folder: Path) -> Iterator[Server]:
         yield running
 
 
-def type_in(steps: list[Step], folder: Path, server: Server, **environ: str) -> list[str]:
+def type_in(
+    steps: list[Step], folder: Path, server: Server, replacements: Mapping[str, str] = EMPTY, /, **environ: str
+) -> list[str]:
     """Return what each step prints when it is typed."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHEAF_")}
-    words = {"localhost:8000": f"{server.host}:{server.port}", ".venv/bin/sheaf": str(SHEAF)}
+    words = {"localhost:8000": f"{server.host}:{server.port}", ".venv/bin/sheaf": str(SHEAF), **replacements}
     return run_steps(steps, folder, {**inherited, "COLUMNS": "200", "NO_COLOR": "1", **environ}, words)
 
 
@@ -163,6 +171,49 @@ def test_the_transaction_took_stock_and_wrote_the_sale(answers: Mapping[str, str
 )
 def test_the_guide_shows_what_happens(name: str, folder: Path, server: Server) -> None:
     run_guide(name, folder, server)
+
+
+def test_the_guide_of_a_database_that_was_there_before(mongo: EmbeddedMongo, tmp_path: Path) -> None:
+    guide = ROOT / "docs" / "existing-databases.md"
+    writing = guide.read_text("utf-8").partition("## Then writes")[0].count("\n")
+    steps = read_steps(guide)
+    parts = [step for step in steps if step.line <= writing], [step for step in steps if step.line > writing]
+    with other_peoples(mongo.uri) as theirs:
+        add_orders(theirs)
+        for part, user, rights in zip(parts, ("reader", "writer"), (["read"], ["readWrite", "dbAdmin"]), strict=True):
+            assert part
+            with (
+                user_of(mongo.admin_uri, theirs.name, rights) as uri,
+                serve(
+                    tmp_path, uri=uri, database=theirs.name, project="", prepare="", read_only=user == "reader"
+                ) as server,
+            ):
+                words = {
+                    f"mongodb://{user}:secret@db1/?replicaSet=rs0": uri,
+                    "SHEAF_DATABASE=shop": f"SHEAF_DATABASE={theirs.name}",
+                }
+                for step, printed in zip(part, type_in(part, tmp_path, server, words), strict=True):
+                    compare(step, printed)
+
+
+def add_orders(theirs: Theirs) -> None:
+    """Store what the guide shows."""
+    theirs["orders"].insert_many(
+        [
+            {
+                "_id": ObjectId(f"5f000000000000000000000{number}"),
+                "number": number,
+                "placed": datetime(2026, 11, number + 1, 9, 30, tzinfo=UTC),
+                "total": Decimal128(total),
+            }
+            for number, total in ((1, "19.90"), (2, "5.00"))
+        ]
+    )
+    day = {"$dateToString": {"format": "%Y-%m-%d", "date": "$placed"}}
+    sums = [{"$group": {"_id": day, "sum": {"$sum": "$total"}}}, {"$sort": {"_id": 1}}]
+    theirs.create_collection(
+        "totals", viewOn="orders", pipeline=[*sums, {"$project": {"_id": 0, "day": "$_id", "sum": 1}}]
+    )
 
 
 def test_the_worked_example_of_a_model(folder: Path, server: Server, tmp_path: Path) -> None:

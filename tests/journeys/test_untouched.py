@@ -1,56 +1,28 @@
-"""On a database of other people's, a start, reads, plans and dry runs change nothing, not even when they are killed."""
+"""On a database of other people's, a start, reads, plans and dry runs change nothing, not even when they are killed.
+
+`KILLS=20 pytest tests/journeys/test_untouched.py` kills every command twenty times, instead of some of them once.
+"""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
-from uuid import uuid4
+from typing import Final
 
+import httpx
 import pytest
-from bson import DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
-from bson.binary import Binary, UuidRepresentation
-from bson.code import Code
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
-from pymongo.collation import Collation
-from pymongo.database import Database
 
-from tests.server import serve
+from tests.journeys.theirs import KINDS, Theirs, other_peoples, picture
+from tests.server import Server, serve
 from tests.shop import SHOP
 
 SHEAF: Final = Path(sys.executable).with_name("sheaf")
-Theirs = Database[dict[str, Any]]
-PAST: Final = datetime(2020, 1, 1, tzinfo=UTC)
-
-VALUES: Final[dict[str, Any]] = {
-    "objectid": ObjectId("5f0000000000000000000001"),
-    "text": "Zoë",
-    "int32": 1,
-    "int64": Int64(1),
-    "double": 1.0,
-    "nan": float("nan"),
-    "decimal": Decimal128("1.10"),
-    "uuid": Binary.from_uuid(uuid4(), UuidRepresentation.STANDARD),
-    "binary": Binary(b"\x00\xff", 128),
-    "date": PAST,
-    "bool": True,
-    "null": None,
-    "regex": Regex("a", "i"),
-    "code": Code("1"),
-    "scoped": Code("x", {"x": 1}),
-    "timestamp": Timestamp(1, 2),
-    "min": MinKey(),
-    "max": MaxKey(),
-    "reference": DBRef("other", 1),
-    "array": [1, [2, {"a": 3}]],
-    "object": {"b": 1, "a": {"c.d": 2}},
-}
 
 COMMANDS: Final = (
     "doctor",
@@ -76,63 +48,62 @@ COMMANDS: Final = (
     "quarantine list products",
 )
 
-READS: Final = (
-    "/v1",
-    "/openapi.json",
-    "/health/ready",
-    *(
-        f"/v1/{name}{tail}"
-        for name in ("products", "plain", "values", "capped")
-        for tail in ("?limit=2&sort=-_id", ":schema", ":indexes", ":export")
-    ),
+SERVE: Final = "serve --port 0"
+KILLS: Final = int(os.environ.get("KILLS", "0"))
+KILLED: Final = (
+    (*COMMANDS, SERVE)
+    if KILLS
+    else (SERVE, "seed --dry-run", "indexes plan", "ingest in.ndjson --into plain --dry-run")
 )
+LONGEST_SECONDS: Final = 3.0
+"""Of what is killed: by then most commands are done."""
 
+JSON: Final = {"Content-Type": "application/json"}
+OURS: Final = frozenset({"_sheaf.secrets", "_sheaf.query_shapes"})
+"""All that reads may store."""
 
-def fill(database: Theirs) -> None:
-    """Make collections of every kind, as other programs do."""
-    database["products"].insert_many([{"sku": "A", "price": "cheap"}, {"sku": "A", "price": 2}, {"name": "no sku"}])
-    database["customers"].insert_many([{"email": "a@b.c"}, {"email": "a@b.c"}])
-    database["carts"].insert_many([{"expires_at": PAST, "lines": []} for _ in range(7)])
-    database["orders"].create_index([("odd", 1)], sparse=True, name="theirs")
-    database["plain"].insert_many([{"_id": f"k{number}", "n": number} for number in range(9)])
-    database["values"].insert_many(
-        [
-            {"_id": value, **VALUES}
-            for name, value in VALUES.items()
-            if name not in {"array", "regex", "reference", "nan", "int64", "double", "timestamp"}
-        ]
-    )
-    database.create_collection("capped", capped=True, size=4096)
-    database["capped"].insert_many([{"n": number} for number in range(3)])
-    database.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True})
-    database.create_collection("series", timeseries={"timeField": "at", "metaField": "of"})
-    database["series"].insert_many([{"at": PAST, "of": "x", "v": number} for number in range(3)])
-    database.create_collection("checked", validator={"$jsonSchema": {"required": ["n"]}}, validationAction="warn")
-    database.create_collection("collated", collation=Collation("en", strength=2))
-    database["collated"].create_index([("name", 1)], unique=True)
-    database.create_collection("cheap", viewOn="products", pipeline=[{"$project": {"_id": 0}}])
-    database.create_collection("failing", viewOn="products", pipeline=[{"$set": {"x": {"$divide": [1, 0]}}}])
+GENERAL_READS: Final = ("/v1", "/openapi.json", "/health/ready", "/jobs", "/docs")
+READS: Final = (
+    "?limit=1",
+    "?limit=1&sort=-_id",
+    ":export",
+    ":schema",
+    ":indexes",
+    ":contract",
+    ":quarantine",
+)
+QUESTIONS: Final = {
+    ":query": "{}",
+    ":count": '{"filter": {}}',
+    ":aggregate": '{"pipeline": [{"$match": {"n": {"$gte": 1}}}, {"$group": {"_id": null, "n": {"$sum": 1}}}]}',
+}
+"""Methods that read, though they are POSTs."""
 
-
-def picture(database: Theirs) -> dict[str, Any]:
-    """Return everything of a database to the byte, `_sheaf.*` aside."""
-    raw = database.client.get_database(database.name, CodecOptions(document_class=RawBSONDocument))
-    described = {each["name"]: each for each in database.list_collections() if not each["name"].startswith("_sheaf.")}
-    stored = [name for name, each in described.items() if each["type"] != "view" and name != "system.views"]
-    return {
-        "collections": described,
-        "documents": {name: sorted(bytes(each.raw) for each in cast("Any", raw)[name].find()) for name in stored},
-        "indexes": {name: list(database[name].list_indexes()) for name in stored if name != "system.buckets.series"},
-    }
+EXCEPTIONS: Final = {
+    "capped": {":export": 422},
+    "cheap": {":indexes": 422},  # a view
+    "failing": {what: 422 for what in ("", "exact", *READS, *QUESTIONS) if what not in {":contract", ":quarantine"}},
+}
+"""What is answered with another status than 200, besides that nobody has a contract."""
 
 
 @pytest.fixture
 def theirs(mongo_uri: str) -> Iterator[Theirs]:
-    with MongoClient[dict[str, Any]](mongo_uri) as client:
-        database = client[f"theirs_{uuid4().hex}"]
-        fill(database)
+    with other_peoples(mongo_uri) as database:
         yield database
-        client.drop_database(database.name)
+
+
+def read_all(client: httpx.Client, name: str) -> dict[str, int]:
+    """Read a collection in every way; return the status of each answer."""
+    listed = client.get(f"/v1/{name}", params={"limit": 50})
+    ids = [each for item in listed.json().get("items", []) if isinstance(each := item.get("_id"), int | str)][:3]
+    answers = {"exact": client.get(f"/v1/{name}", headers={"Prefer": "count=exact"})}
+    answers |= {address: client.get(f"/v1/{name}{address}") for address in READS}
+    answers |= {
+        method: client.post(f"/v1/{name}{method}", content=body, headers=JSON) for method, body in QUESTIONS.items()
+    }
+    answers |= {f"/{each}": client.get(f"/v1/{name}/{each}") for each in ids}
+    return {"": listed.status_code, **{what: answer.status_code for what, answer in answers.items()}}
 
 
 def start(words: str, folder: Path, theirs: Theirs, uri: str) -> "subprocess.Popen[bytes]":
@@ -160,23 +131,45 @@ def test_a_start_and_reads_change_nothing(theirs: Theirs, mongo_uri: str, tmp_pa
     before, names = picture(theirs), set(theirs.list_collection_names())
     with serve(tmp_path, uri=mongo_uri, database=theirs.name, prepare="") as server, server.client() as client:
         assert set(theirs.list_collection_names()) == names, "a start writes nothing"
-        for address in READS:
-            client.get(address)
+        for address in GENERAL_READS:
+            assert client.get(address).status_code == 200, address
+        said = {name: read_all(client, name) for name in KINDS}
         if is_killed:
             server.stop(signal.SIGKILL)
     assert picture(theirs) == before
-    made = set(theirs.list_collection_names()) - names
-    assert made <= {"_sheaf.secrets", "_sheaf.query_shapes"}
+    assert set(theirs.list_collection_names()) - names <= OURS
+    assert {name: {what: status for what, status in each.items() if status != 200} for name, each in said.items()} == {
+        name: EXCEPTIONS.get(name, {}) | {":contract": 404} for name in KINDS
+    }
 
 
-@pytest.mark.parametrize("seconds", [0.8, 1.6, 2.4])
-@pytest.mark.parametrize(
-    "words", ["serve --port 0", "seed --dry-run", "indexes plan", "ingest in.ndjson --into plain --dry-run"]
-)
-def test_killed_in_the_middle(words: str, seconds: float, theirs: Theirs, mongo_uri: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(120 + 15 * KILLS)
+@pytest.mark.parametrize("words", KILLED)
+def test_killed_at_some_moment(words: str, theirs: Theirs, mongo_uri: str, tmp_path: Path) -> None:
     before = picture(theirs)
-    with start(words, tmp_path, theirs, mongo_uri) as process:
-        with suppress(subprocess.TimeoutExpired):  # at some moment, which differs from machine to machine
-            process.wait(seconds)
-        process.kill()
-    assert picture(theirs) == before
+    for _ in range(KILLS or 1):
+        moment = random.uniform(0.1, LONGEST_SECONDS)
+        with start(words, tmp_path, theirs, mongo_uri) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(moment)
+            process.kill()
+        assert picture(theirs) == before, f"killed after {moment:.2f} s"
+
+
+def test_killed_while_it_answers(theirs: Theirs, mongo_uri: str, tmp_path: Path) -> None:
+    before = picture(theirs)
+    for _ in range(KILLS or 1):
+        with serve(tmp_path, uri=mongo_uri, database=theirs.name, prepare="") as server:
+            reader = threading.Thread(target=read_until_it_is_gone, args=(server,))
+            reader.start()
+            time.sleep(random.uniform(0, 1))  # at some moment of the reading
+            server.stop(signal.SIGKILL)
+            reader.join()
+        assert picture(theirs) == before
+
+
+def read_until_it_is_gone(server: Server) -> None:
+    with server.client() as client, suppress(httpx.TransportError):
+        while True:
+            for name in KINDS:
+                read_all(client, name)
