@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 from api.bodies import as_document
@@ -37,7 +37,10 @@ READ_PARAMETERS: Final[Mapping[str, Sequence[Format]]] = {
 }
 """Parameters that say how records are read, and of which formats."""
 
-LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "accept", "max_bad", *READ_PARAMETERS)
+GATES: Final = ("max_bad", "max_drift", "expect", "all_or_nothing")
+"""Parameters that say what a load has to pass."""
+
+LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "accept", *GATES, *READ_PARAMETERS)
 QUARANTINE_FORMATS: Final = ("json", "raw")
 
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}
@@ -60,7 +63,7 @@ class LoadRequest:
         name: Of the source.
         key: Under which it is loaded once.
         reading: How records are read, where a parameter says so.
-        max_bad: How many may be put aside.
+        gates: What it has to pass: the fields of `Load` of these names.
         accept: Whether a table is read as it seems to be.
     """
 
@@ -71,7 +74,7 @@ class LoadRequest:
     name: str | None
     key: str | None
     reading: Mapping[str, Any]
-    max_bad: str | None = None
+    gates: Mapping[str, Any] = field(default_factory=dict[str, Any])
     accept: bool = False
 
     def to_load(self, form: Format, *, max_bytes: int) -> Load:
@@ -91,7 +94,7 @@ class LoadRequest:
         dialect = Dialect(**{name: told.pop(name) for name in SETTINGS if name in told})
         options = ReadOptions(max_bytes=max_bytes, dialect=dialect, **told)
         load = Load(self.collection, form, self.mode, self.on, options, Origin.UPLOAD, self.name, self.key)
-        return replace(load, max_bad=self.max_bad)
+        return replace(load, **self.gates)
 
 
 def parse_load(exchange: Exchange) -> LoadRequest:
@@ -108,7 +111,7 @@ def parse_load(exchange: Exchange) -> LoadRequest:
         name=_given(own, "name", lambda text: _named("name", text)),
         key=_key(own.get("key"), exchange.header(b"idempotency-key")),
         reading=_reading(own),
-        max_bad=own.get("max_bad"),
+        gates=_gates(own),
         accept=_one_of("accept", own.get("accept", "false"), _TRUTHS),
     )
 
@@ -265,6 +268,13 @@ def _key(parameter: str | None, header: str | None) -> str | None:
             refuse("key", "duplicate", "key and Idempotency-Key are two different keys.")
         return header
     return None if parameter is None else _named("key", parameter)
+
+
+def _gates(own: Mapping[str, str]) -> dict[str, Any]:
+    gates: dict[str, Any] = {name: own[name] for name in GATES if name in own}
+    if "all_or_nothing" in gates:
+        gates["all_or_nothing"] = _one_of("all_or_nothing", own["all_or_nothing"], _TRUTHS)
+    return gates
 
 
 def _reading(own: Mapping[str, str]) -> dict[str, Any]:

@@ -141,6 +141,8 @@ PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     errors.NothingFitsError: Problem(HTTPStatus.CONFLICT, "Nothing fits"),
     errors.TooManyBadError: Problem(HTTPStatus.CONFLICT, "Too many bad records"),
     errors.QuarantineFullError: Problem(HTTPStatus.CONFLICT, "Quarantine full"),
+    errors.DriftError: Problem(HTTPStatus.CONFLICT, "Unlike what is stored"),
+    errors.ExpectationError: Problem(HTTPStatus.CONFLICT, "Not as expected"),
     errors.JobLostError: Problem(HTTPStatus.CONFLICT, "Job taken over"),
     errors.UploadConflictError: Problem(HTTPStatus.CONFLICT, "Upload conflict"),
     errors.OperationFailedError: Problem(HTTPStatus.CONFLICT, "An operation failed"),

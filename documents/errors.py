@@ -39,7 +39,9 @@ StoreError
 │   ├── LoadStoppedError            a load that went over a limit
 │   │   ├── NothingFitsError        none of its first records can be loaded
 │   │   ├── TooManyBadError         more bad records than it was to bear
-│   │   └── QuarantineFullError     more of them than the settings allow
+│   │   ├── QuarantineFullError     more of them than the settings allow
+│   │   ├── DriftError              records unlike the documents that are there
+│   │   └── ExpectationError        records that are not as they were expected to be
 │   ├── JobLostError                a job that another process has taken over
 │   ├── UploadConflictError         an upload is at another place than its sender thinks
 │   └── OperationFailedError        an operation of an atomic request, so nothing was done
@@ -370,8 +372,28 @@ class QuarantineFullError(LoadStoppedError):
     code = "quarantine-full"
 
 
+class DriftError(LoadStoppedError):
+    """The first records of a load differ in more fields from what is stored than `max_drift` allows."""
+
+    code = "drift"
+
+
+class ExpectationError(LoadStoppedError):
+    """The records of a load are not as `expect` says, so none of them was written. The report says what was found."""
+
+    code = "expectation-failed"
+
+
 STOPS: Final[Mapping[str, type[StoreError]]] = {
-    kind.code: kind for kind in (SourceMisreadError, NothingFitsError, TooManyBadError, QuarantineFullError)
+    kind.code: kind
+    for kind in (
+        SourceMisreadError,
+        NothingFitsError,
+        TooManyBadError,
+        QuarantineFullError,
+        DriftError,
+        ExpectationError,
+    )
 }
 """What may have stopped a load, by the codes that its job keeps."""
 

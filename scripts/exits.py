@@ -23,6 +23,12 @@ NOTHING_FITS: Final = 6
 QUARANTINE_FULL: Final = 7
 """The quarantine has reached its budget, and the load stopped."""
 
+DRIFTED: Final = 8
+"""The first records of a load differ in more fields from what is stored than `--max-drift` allows."""
+
+NOT_AS_EXPECTED: Final = 9
+"""The records of a load are not as `--expect` says."""
+
 INTERRUPTED: Final = 130
 """Ctrl-C stopped it."""
 

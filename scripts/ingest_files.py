@@ -6,15 +6,18 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
+
+import yaml
 
 from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
 from documents.codec.sniff import HEAD_BYTES, sniff
 from documents.errors import Fault, InvalidParameterError
+from documents.ingest.expectations import to_json
 from documents.ingest.jobs import Load, Mode, Origin
 from documents.ingest.sources import FileSource, Source, StreamSource, hash_file, read_stream
 from scripts.console import MESSAGES, announce
@@ -39,7 +42,7 @@ class Wanted:
         form: Their format; None to look.
         options: How they are read.
         key: Under which the one file is loaded once.
-        max_bad: How many records of each file may be put aside.
+        gates: What each load has to pass: the fields of `Load` of these names.
         accept: Whether a table is read as it seems to be.
         asks: Whether somebody may be asked about that.
     """
@@ -50,7 +53,7 @@ class Wanted:
     form: Format | None
     options: ReadOptions
     key: str | None
-    max_bad: str | None = None
+    gates: Mapping[str, Any] = field(default_factory=dict[str, Any])
     accept: bool = False
     asks: bool = False
 
@@ -152,7 +155,7 @@ async def to_load(found: Input, wanted: Wanted) -> Load:
         Origin.STREAM if found.path is None else Origin.FILE,
         found.name,
         wanted.key,
-        max_bad=wanted.max_bad,
+        **wanted.gates,
     )
     if found.path is None:
         return load
@@ -170,6 +173,20 @@ def _key_of(load: Load) -> str:
     told = [load.collection, load.mode, load.on if load.mode is not Mode.INSERT else (), load.form, load.digest]
     read = [load.options.described(), load.options.max_bytes]
     return hashlib.blake2b(json.dumps([told, read]).encode(), digest_size=16).hexdigest()
+
+
+def read_expectations(name: str) -> str:
+    """Return what a file in YAML or JSON expects of records, as JSON.
+
+    Raises:
+        IngestFileError: It cannot be read.
+    """
+    try:
+        return to_json(yaml.safe_load(Path(name).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise IngestFileError(f"{name} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+        raise IngestFileError(f"{name} is neither YAML nor JSON: {error}") from error
 
 
 def check_together(names: Sequence[str], key: str | None) -> None:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from documents.codec.csv_columns import Column
 from documents.ingest.batches import Counts
 from documents.ingest.jobs import Pace
-from documents.ingest.load import Progress as LoadProgress
+from documents.ingest.meter import Progress as LoadProgress
 from documents.ingest.preview import Preview
 from documents.ingest.undo import Undone
 from scripts.console import MESSAGES, printable

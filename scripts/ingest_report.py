@@ -44,6 +44,11 @@ class Loaded:
     aside: Aside
     was_there: bool = False
 
+    @property
+    def unmet(self) -> Sequence[Mapping[str, Any]]:
+        """The expectations that its records do not meet."""
+        return [finding for finding in self.report.job.findings if not finding["met"]]
+
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {**self.report.to_dict(), "was_there": self.was_there, "in_quarantine": _counts_of(self.aside)}
@@ -86,6 +91,8 @@ def show_loaded(loaded: Loaded) -> None:
     for note in report.job.notes:
         say(note)
     _show_faults(report, loaded.aside)
+    for finding in loaded.unmet:
+        say(f"Not as expected: {finding['expected']}: {finding['found']}.")
     say(f"The load is {report.job.id}. Next:")
     for command, meaning in _next_steps(report):
         MESSAGES.print(f"  [bold]{escape(command)}[/bold]  {escape(meaning)}", soft_wrap=True)

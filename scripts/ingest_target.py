@@ -10,6 +10,8 @@ import typer
 from api.collector import spare_the_collector
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
+    DriftError,
+    ExpectationError,
     JobConflictError,
     JobLostError,
     LoadStoppedError,
@@ -21,7 +23,16 @@ from documents.ingest.ingestion import Ingestion, Plan
 from documents.lifecycle import Store, open_store
 from documents.settings import Settings
 from scripts.console import announce, errors_to
-from scripts.exits import FAILED, INTERRUPTED, LOCKED, NOTHING_FITS, QUARANTINE_FULL, TOO_MANY_BAD
+from scripts.exits import (
+    DRIFTED,
+    FAILED,
+    INTERRUPTED,
+    LOCKED,
+    NOT_AS_EXPECTED,
+    NOTHING_FITS,
+    QUARANTINE_FULL,
+    TOO_MANY_BAD,
+)
 from scripts.ingest_files import IngestFileError
 from scripts.running import run
 
@@ -32,6 +43,8 @@ STOPPED: Final = {
     TooManyBadError.code: TOO_MANY_BAD,
     NothingFitsError.code: NOTHING_FITS,
     QuarantineFullError.code: QUARANTINE_FULL,
+    DriftError.code: DRIFTED,
+    ExpectationError.code: NOT_AS_EXPECTED,
 }
 """What a command exits with when a load went over a limit."""
 

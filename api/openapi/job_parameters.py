@@ -57,6 +57,24 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
         "share is judged from 10,000 records on, and at the end.",
         {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%?$", "examples": ["1%"]},
     ),
+    "max-drift": in_query(
+        "max_drift",
+        "In how many fields the first records may differ from the documents that are there, as `2`, or as a share of "
+        "their fields, `10%`: fields that are new, gone, or of another type. Else nothing is written.",
+        {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%?$", "examples": ["0"]},
+    ),
+    "expect": in_query(
+        "expect",
+        "What the records should be, in JSON. With `all_or_nothing` nothing is written unless they are; without, the "
+        "report says what they are.",
+        {"type": "string", "examples": ['{"rows": {"min": 1}, "fields": {"sku": {"unique": true}}}']},
+    ),
+    "all-or-nothing": in_query(
+        "all_or_nothing",
+        "Stage the records, and move them into the collection once all are known to fit. Unless `max_bad` says "
+        "otherwise, none may be put aside.",
+        _FLAG,
+    ),
     **{
         name: in_query(
             name,

@@ -92,6 +92,12 @@ _JOB: Final[dict[str, Any]] = {
         ],
     },
     "notes": {"type": "array", "items": _TEXT},
+    "expectations": {
+        "type": "array",
+        "items": _record(
+            {"expected": _TEXT, "met": {"type": "boolean"}, "found": _TEXT}, "Whether an expectation is met."
+        ),
+    },
 }
 _QUARANTINED: Final = _record(
     {

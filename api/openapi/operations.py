@@ -29,7 +29,8 @@ HTML: Final = "text/html"
 EXPORT: Final = ("sort", "fields", "limit-export", "q", "field-filters", "filter", "format", "compress", "trailer")
 INGEST: Final = (
     "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", *SETTINGS,
-    "accept", "max-bad", "source-name", "load-key", "idempotency-key", "upload-complete", "prefer",
+    "accept", "max-bad", "max-drift", "expect", "all-or-nothing", "source-name", "load-key", "idempotency-key",
+    "upload-complete", "prefer",
 )  # fmt: skip
 ONE: Final = ("if-match", "if-none-match", "prefer")
 

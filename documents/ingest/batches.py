@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from documents.database.connection import Connection
 from documents.database.failures import unique_violation
 from documents.errors import Fault
+from documents.ingest.expectations import Tally
 from documents.types import SYSTEM_PREFIX, Document
 
 BATCHES: Final = f"{SYSTEM_PREFIX}batches"
@@ -26,7 +27,7 @@ MAX_FAULTS: Final = 20
 """Faults of one batch that are kept with it; the records themselves are in quarantine."""
 
 DIGEST_BYTES: Final = 8
-_BOOKS: Final = {"inserted_ids": 0, "digests": 0, "changed_ids": 0}
+_BOOKS: Final = {"inserted_ids": 0, "digests": 0, "changed_ids": 0, "expected": 0}
 _NUMBERS: Final = ("received", "valid", "inserted", "updated", "unchanged", "deleted", "duplicates", "quarantined")
 
 
@@ -58,6 +59,11 @@ class Counts:
     def written(self) -> int:
         """Records that were carried out. `received` is always this, the duplicates and the quarantined together."""
         return self.inserted + self.updated + self.unchanged + self.deleted
+
+    @property
+    def handled(self) -> int:
+        """Records that have come to an end. Of a load that is staged, those of the others are to be moved yet."""
+        return self.written + self.duplicates + self.quarantined
 
     def add(self, other: Self) -> None:
         """Count what another one counts, too."""
@@ -120,6 +126,8 @@ class Outcome:
         sample: Some of its documents, to be looked at; not written down.
         quarantined_bytes: What is kept of the records that were put aside; not written down.
         replayed: Of a replay, the job that had put its records aside.
+        tally: What its records say of the expectations; None where there are none.
+        is_move: Whether its records were staged before.
     """
 
     span: Span
@@ -131,6 +139,8 @@ class Outcome:
     sample: Sequence[bytes] = ()
     quarantined_bytes: int = 0
     replayed: str | None = None
+    tally: Tally | None = None
+    is_move: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +152,14 @@ class Books:
         discarded: How often each path was left out.
         faults: What was wrong with records, the first of them in the order of the source.
         spans: Which parts of the source are done, in their order.
+        moved: Which of them were staged, and are moved into their collection.
     """
 
     counts: Counts
     discarded: Mapping[str, int]
     faults: Sequence[RecordFault]
     spans: Sequence[Span]
+    moved: Sequence[Span] = ()
 
     def to_totals(self) -> Document:
         """Return the numbers, to be written down with a job that has ended."""
@@ -212,6 +224,7 @@ class BatchStore:
         counts, discarded = Counts(), Counter[str]()
         found: list[RecordFault] = []
         spans: list[Span] = []
+        moved: list[Span] = []
         records = await self.records.find({"job": job_id, "start": {"$exists": True}}, _BOOKS).to_list()
         for record in sorted(records, key=lambda record: record["start"]):
             counts.add(_read_counts(record))
@@ -219,8 +232,16 @@ class BatchStore:
                 discarded[path] += count
             if len(found) < faults:
                 found += [_read_fault(each) for each in record["faults"]][: faults - len(found)]
-            spans.append(Span(int(record["start"]), int(record["end"]), record["is_last"]))
-        return Books(counts, dict(discarded.most_common()), found, spans)
+            span = Span(int(record["start"]), int(record["end"]), record["is_last"])
+            (moved if record.get("is_move") else spans).append(span)
+        return Books(counts, dict(discarded.most_common()), found, spans, moved)
+
+    async def tallies(self, job_id: str) -> list[Tally]:
+        """Return what the records of a job say of its expectations, in the order of the source."""
+        wanted = {"job": job_id, "expected": {"$exists": True}}
+        records = await self.records.find(wanted, {"start": 1, "expected": 1}).to_list()
+        records.sort(key=lambda record: record["start"])
+        return [Tally.from_record(record["expected"]) for record in records]
 
     async def find_loads(self, collection: str, ids: Sequence[object]) -> list[tuple[str, bool]]:
         """Return the jobs that wrote a document with one of some ids, oldest first, and whether each inserted it."""
@@ -257,6 +278,8 @@ def _to_record(job_id: str, collection: str, outcome: Outcome, *, slot: int, num
         "digests": b"".join(digest for _, digest in outcome.inserted),
         "changed_ids": outcome.changed,
         **({} if outcome.replayed is None else {"replayed": outcome.replayed}),
+        **({} if outcome.tally is None else {"expected": outcome.tally.to_record()}),
+        **({"is_move": True} if outcome.is_move else {}),
     }
 
 

@@ -1,7 +1,6 @@
 """What stops a load: records that are not what they were said to be, and too many that cannot be loaded."""
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
@@ -9,7 +8,6 @@ from typing import Any, Final, Self, cast
 from documents.collections.write import value_at
 from documents.errors import (
     Fault,
-    InvalidParameterError,
     NothingFitsError,
     QuarantineFullError,
     SourceMisreadError,
@@ -17,6 +15,7 @@ from documents.errors import (
 )
 from documents.ingest.batches import Counts
 from documents.ingest.jobs import Load, Mode
+from documents.ingest.limit import Limit
 from documents.ingest.quarantine import Usage
 from documents.ingest.reading import Batch
 from documents.settings import Settings
@@ -27,41 +26,13 @@ JUDGED: Final = 10_000
 
 NAMED: Final = 20
 HEADER_REFUSED: Final = "header-refused"
-_LIMIT: Final = re.compile(r"([0-9]{1,15})|([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 
 
-@dataclass(frozen=True, slots=True)
-class MaxBad:
-    """How many records of a load may be put aside.
-
-    Args:
-        number: So many.
-        share: Such a part of those received, from 0 to 1.
-    """
-
-    number: int | None = None
-    share: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `100` or `1%`.
-
-        Raises:
-            InvalidParameterError: It is neither.
-        """
-        match = _LIMIT.fullmatch(text)
-        if match is None or (match[2] and float(match[2]) > 100):  # noqa: PLR2004  # percent
-            detail = "This is a number of records, such as 100, or a share of them, such as 1%."
-            raise InvalidParameterError(detail, [Fault("?max_bad", "invalid", detail)])
-        return cls(int(match[1])) if match[1] else cls(share=float(match[2]) / 100)
-
-    def is_exceeded(self, counts: Counts, *, is_end: bool) -> bool:
-        """Say whether too many are put aside. A share is judged from 10,000 records on, and at the end."""
-        if self.number is not None:
-            return counts.quarantined > self.number
-        if self.share is None or not (is_end or counts.received >= JUDGED):
-            return False
-        return counts.quarantined > counts.received * self.share
+def are_too_many(max_bad: Limit, counts: Counts, *, is_end: bool) -> bool:
+    """Say whether too many records are put aside. A share is judged from 10,000 records on, and at the end."""
+    if max_bad.number is None and not is_end and counts.received < JUDGED:
+        return False
+    return max_bad.is_exceeded_by(counts.quarantined, counts.received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +67,8 @@ class Gates:
     """
 
     def __init__(self, load: Load, budget: Budget, of_load: Usage, of_collection: Usage) -> None:
-        self._max_bad = None if load.max_bad is None else MaxBad.parse(load.max_bad)
+        self._max_bad = None if load.max_bad is None else Limit.parse("max_bad", load.max_bad)
+        self._stays = "Nothing was written." if load.all_or_nothing else "What is loaded stays."
         self._told = load.max_bad
         self._budget = budget
         self._of_load = of_load
@@ -115,10 +87,10 @@ class Gates:
             QuarantineFullError: More is in quarantine than the settings allow.
             NothingFitsError: Of its first 10,000 records, all are put aside.
         """
-        if self._max_bad is not None and self._max_bad.is_exceeded(counts, is_end=is_end):
+        if self._max_bad is not None and are_too_many(self._max_bad, counts, is_end=is_end):
             raise TooManyBadError(
                 f"{counts.quarantined:,} of {counts.received:,} records had to be put aside, and the load was to bear "
-                f"{self._told} at most. What is loaded stays."
+                f"{self._told} at most. {self._stays}"
             )
         if not is_end and counts.received >= JUDGED and counts.quarantined == counts.received:
             raise NothingFitsError(f"All of the first {counts.received:,} records had to be put aside.")

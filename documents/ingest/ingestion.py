@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -31,13 +31,17 @@ from documents.errors import (
 )
 from documents.ingest.batches import BatchStore, Books
 from documents.ingest.claim import Claim, hold_job
-from documents.ingest.gates import Budget, MaxBad
+from documents.ingest.expectations import Expectations
+from documents.ingest.gates import Budget
 from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
-from documents.ingest.load import PATIENCE_SECONDS, Progress, Stores, run_load
+from documents.ingest.limit import Limit
+from documents.ingest.load import PATIENCE_SECONDS, Stores, run_load
+from documents.ingest.meter import Progress
 from documents.ingest.preview import Preview, preview_load, typed
 from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
 from documents.ingest.replay import run_replay
 from documents.ingest.sources import Source
+from documents.ingest.staging import Staging
 from documents.ingest.undo import Undone, undo_load
 from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
 from documents.query.paths import is_field_path
@@ -173,6 +177,7 @@ class JobReport:
             "error": job.error,
             "undone": job.undone,
             "notes": list(job.notes),
+            "expectations": [dict(finding) for finding in job.findings],
         }
 
     @property
@@ -279,6 +284,8 @@ class Ingestion:
                 f"PUT /v1/{operation.collection}:indexes makes one."
             )
         operation = typed(operation, entry)
+        if operation.all_or_nothing and operation.max_bad is None:
+            operation = replace(operation, max_bad="0")
         return Plan(partial(self._create, operation, policy.name, makes_index=needs_index), writes=True)
 
     async def preview(self, operation: Load, source: Source, policy: Policy) -> AsyncGenerator[Preview]:
@@ -396,6 +403,10 @@ class Ingestion:
         """Return what takes in the upload of a job. It calls `on_chunk` for each chunk that was read or kept."""
         return Receiver(self.stores.uploads, self.stores.jobs, job_id, on_chunk=on_chunk)
 
+    def staging(self, job_id: str) -> Staging:
+        """Return where the records of a job are staged."""
+        return Staging(self._connection, job_id)
+
     async def refuse(self, job_id: str, error: StoreError) -> None:
         """Give a job up whose upload cannot be taken, and forget what has come of it. Await it inside `Running`."""
         await self.stores.jobs.refuse(job_id, code=error.code, detail=error.detail)
@@ -473,11 +484,12 @@ class Ingestion:
         job, is_new = await self.stores.jobs.create(load, by=by, makes_index=makes_index)
         if job.state in (State.CANCELLED, State.FAILED):
             job = await self.stores.jobs.reopen(job.id)
-        if job.load.max_bad != load.max_bad and job.state is State.OPEN:
-            job = await self.stores.jobs.set_limit(job.id, load.max_bad)
-        if job.upload is not None and job.upload.is_forgotten:
+        if job.state is State.OPEN and (job.load.max_bad, job.load.max_drift) != (load.max_bad, load.max_drift):
+            job = await self.stores.jobs.set_limits(job.id, load)
+        if job.is_forgotten:
             # So nobody could say whether this is the same.
-            detail = f"Job {job.id} stopped half-way, and its upload is forgotten. Undo it, and its key is free again."
+            what = "what it had staged" if job.is_staging_gone else "its upload"
+            detail = f"Job {job.id} stopped half-way, and {what} is forgotten. Undo it, and its key is free again."
             raise JobConflictError(detail)
         return job, is_new
 
@@ -551,8 +563,11 @@ class Ingestion:
 
 def _check(load: Load) -> None:
     """Refuse what could only fail later, for each record."""
-    if load.max_bad is not None:
-        MaxBad.parse(load.max_bad)
+    for name, limit in (("max_bad", load.max_bad), ("max_drift", load.max_drift)):
+        if limit is not None:
+            Limit.parse(name, limit)
+    if load.expect is not None:
+        Expectations.parse(load.expect)
     for name in load.options.said():
         formats = formats_with(name)
         if load.form not in formats:

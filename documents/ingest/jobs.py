@@ -76,6 +76,9 @@ class Load:
         digest: Of the source's bytes, where they are known beforehand.
         size_bytes: Of the source, likewise.
         max_bad: How many records may be put aside, as `100` or `1%`; None for any number.
+        max_drift: In how many fields the first records may differ from what is there; None for any number.
+        expect: What the records are expected to be (`Expectations`), in JSON.
+        all_or_nothing: Whether records are staged, and moved into the collection once all of them are known.
     """
 
     collection: str
@@ -89,6 +92,9 @@ class Load:
     digest: str | None = None
     size_bytes: int | None = None
     max_bad: str | None = None
+    max_drift: str | None = None
+    expect: str | None = None
+    all_or_nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,8 @@ class Job:
         totals: What its batches came to (`Books.to_totals`), so that they need not all be read again; None before its
             end, and where it came to another end than its own.
         makes_index: Whether its collection needs a unique index over its key, made with the first record that has one.
+        findings: Of each expectation, whether it is met (`Finding.to_dict`), as soon as that is known.
+        is_staging_gone: Whether its staged records are forgotten, so that nobody can go on with it.
     """
 
     id: str
@@ -171,6 +179,13 @@ class Job:
     chosen: Mapping[str, Any] | None = None
     totals: Mapping[str, Any] | None = None
     makes_index: bool = False
+    findings: Sequence[Mapping[str, Any]] = ()
+    is_staging_gone: bool = False
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether what it had read is gone, so that nobody can go on with it."""
+        return self.is_staging_gone or (self.upload is not None and self.upload.is_forgotten)
 
 
 class JobStore:
@@ -217,7 +232,8 @@ class JobStore:
 
     async def reopen(self, job_id: str) -> Job:
         """Return a job that goes on, if it was cancelled or has failed, and its bytes are not forgotten."""
-        ended = {"_id": job_id, **_HAS_STOPPED, "upload.is_forgotten": {"$ne": True}}
+        kept = {"upload.is_forgotten": {"$ne": True}, "is_staging_gone": {"$ne": True}}
+        ended = {"_id": job_id, **_HAS_STOPPED, **kept}
         begun = {"state": State.OPEN, "finished": None, "error": None, "is_cancelling": False, "totals": None}
         await self.records.update_one(ended, {"$set": begun})
         return await self.get(job_id)
@@ -368,10 +384,24 @@ class JobStore:
         made = {"$set": {"makes_index": False}, "$addToSet": {"notes": note}}
         await self.records.update_one({"_id": job_id}, made)
 
-    async def set_limit(self, job_id: str, max_bad: str | None) -> Job:
-        """Let a job that goes on bear another number of bad records, and return it."""
-        await self.records.update_one({"_id": job_id}, {"$set": {"max_bad": max_bad}})
+    async def set_limits(self, job_id: str, load: Load) -> Job:
+        """Let a job that goes on bear other numbers of bad records and of fields that differ, and return it."""
+        await self.records.update_one({"_id": job_id}, {"$set": _limits(load)})
         return await self.get(job_id)
+
+    async def set_findings(self, job_id: str, findings: Sequence[Mapping[str, Any]]) -> None:
+        """Note which expectations of a load are met."""
+        await self.records.update_one({"_id": job_id}, {"$set": {"findings": list(findings)}})
+
+    async def staged(self, since: datetime) -> list[Job]:
+        """Return the jobs that stopped before a moment, in UTC, and whose staged records are still here."""
+        kept = {**_HAS_STOPPED, "finished": {"$lt": since}, "all_or_nothing": True}
+        return await self._shown([{"$match": {**kept, "is_staging_gone": {"$ne": True}}}])
+
+    async def forget_staging(self, job_id: str) -> bool:
+        """Note of a job that has stopped that nobody can go on with it; tell whether that is so."""
+        told = await self.records.update_one({"_id": job_id, **_HAS_STOPPED}, {"$set": {"is_staging_gone": True}})
+        return bool(told.matched_count)
 
     async def complete_upload(self, job_id: str, *, size_bytes: int, digest: str) -> None:
         """Note that all of an upload is here."""
@@ -416,7 +446,17 @@ def _same(job: Job, load: Load) -> Job:
         raise JobConflictError("This key was used for another load: another mode, format or key of the documents.")
     if known.digest != load.digest:
         raise JobConflictError("This key was used for other data.")
+    gates = (known.expect, known.all_or_nothing)
+    if job.state not in (State.DONE, State.UNDOING) and gates != (load.expect, load.all_or_nothing):
+        raise JobConflictError(
+            f"Load {job.id} of this was begun with other expectations, or otherwise than all or nothing. Go on with it "
+            "as it was begun, or take it back first."
+        )
     return job
+
+
+def _limits(load: Load) -> Document:
+    return {"max_bad": load.max_bad, "max_drift": load.max_drift}
 
 
 def _described(load: Load) -> tuple[Any, ...]:
@@ -442,7 +482,9 @@ def _to_record(load: Load, *, by: str) -> Document:
         "upload": {"is_complete": False} if load.origin is Origin.UPLOAD else None,
         "epoch": Int64(0),
         "notes": [],
-        "max_bad": load.max_bad,
+        "expect": load.expect,
+        "all_or_nothing": load.all_or_nothing,
+        **_limits(load),
     }
 
 
@@ -459,6 +501,9 @@ def _from_record(record: Document) -> Job:
         digest=record["digest"],
         size_bytes=record["size_bytes"],
         max_bad=record.get("max_bad"),
+        max_drift=record.get("max_drift"),
+        expect=record.get("expect"),
+        all_or_nothing=record.get("all_or_nothing", False),
     )
     holder = record.get("holder")
     upload = record["upload"]
@@ -481,4 +526,6 @@ def _from_record(record: Document) -> Job:
         chosen=record["chosen"],
         totals=record.get("totals"),
         makes_index=record.get("makes_index", False),
+        findings=tuple(record.get("findings", ())),
+        is_staging_gone=record.get("is_staging_gone", False),
     )

@@ -19,6 +19,7 @@ from documents.codec.writers import dump_canonical
 from documents.collections.write import Admission, admit, key_of
 from documents.contracts.verdict import Lesson
 from documents.errors import Fault, InputError
+from documents.ingest.expectations import Tally
 from documents.ingest.jobs import Mode
 from documents.ingest.quarantine import Reject
 from documents.types import Document, IdType
@@ -54,6 +55,8 @@ class Prepared:
         lessons: What the contract has to learn before anything of this is written.
         discarded: How often each path was left out.
         is_stepwise: Whether each record that goes by a key needs a write of its own.
+        tally: What they say of the expectations; None where there are none.
+        packed: By their offsets, records as they are staged.
     """
 
     items: list[Item] = field(default_factory=list[Item])
@@ -63,6 +66,8 @@ class Prepared:
     lessons: dict[Lesson, None] = field(default_factory=dict[Lesson, None])
     discarded: Counter[str] = field(default_factory=Counter[str])
     is_stepwise: bool = False
+    tally: Tally | None = None
+    packed: dict[int, bytes] = field(default_factory=dict[int, bytes])
 
 
 class ObjectIds:

@@ -12,23 +12,20 @@ from documents.catalog.cell_types import find_cell_types
 from documents.codec.csv_columns import Column
 from documents.codec.formats import FORMATS
 from documents.codec.records import Record
-from documents.codec.stored import StoredDocument
 from documents.collections.services import Services
-from documents.collections.write import admit
 from documents.contracts.counts import path_of
 from documents.contracts.verdict import Lesson
 from documents.database.deadline import Deadline, Running
-from documents.errors import InputError
 from documents.ingest.batches import RecordFault
 from documents.ingest.gates import check_first
 from documents.ingest.jobs import Load, Mode
-from documents.ingest.prepare import Keyed, ObjectIds, Prepared, first_type_of, note_admission, prepare, reject_of
+from documents.ingest.prepare import ObjectIds
 from documents.ingest.reading import BatchReader, Done
+from documents.ingest.rehearsal import documents_of, rehearse
 from documents.ingest.sources import Source
 from documents.profile.accumulator import Profile
 from documents.profile.report import read_profile
 from documents.profile.table import report_to_dict
-from documents.types import Document
 
 PROFILED: Final = 10_000
 """Valid documents that are profiled, the first ones."""
@@ -154,14 +151,7 @@ def _look(
     preview: Preview, entry: CollectionEntry, records: Sequence[Record], object_ids: ObjectIds
 ) -> CollectionEntry:
     """Take in some records, and return the entry as it would be after them."""
-    if entry.id_type is None and (id_type := first_type_of(entry, records)) is not None:
-        entry = replace(entry, id_type=id_type)
-    while True:
-        prepared = _prepare(entry, records, preview.load, object_ids)
-        taught = _teach(preview, entry, prepared)
-        if taught is entry:
-            break
-        entry = taught
+    entry, prepared = rehearse(entry, records, preview.load, object_ids, on_lesson=preview.learned.setdefault)
     preview.received += len(records)
     preview.valid += len(records) - len(prepared.rejects)
     for reject in prepared.rejects:
@@ -173,39 +163,5 @@ def _look(
         preview.discarded[path_of(pointer)] += count
     room = PROFILED - preview.profile.documents
     if room > 0:
-        preview.profile.add_all(_documents(prepared)[:room])
+        preview.profile.add_all(documents_of(prepared)[:room])
     return entry
-
-
-def _teach(preview: Preview, entry: CollectionEntry, prepared: Prepared) -> CollectionEntry:
-    """Return the entry after its contract has learned what it still can; itself where that is nothing."""
-    if entry.contract is None:
-        return entry
-    contract = entry.contract
-    for lesson in prepared.lessons:
-        taught = contract.taught((lesson,))
-        if taught is not contract:
-            preview.learned[lesson] = None
-            contract = taught
-    return entry if contract is entry.contract else replace(entry, contract=contract)
-
-
-def _prepare(entry: CollectionEntry, records: Sequence[Record], load: Load, object_ids: ObjectIds) -> Prepared:
-    prepared = prepare(entry, records, load.mode, load.on, object_ids.reserve(len(records)))
-    if load.mode not in (Mode.UPSERT, Mode.REPLACE):
-        return prepared
-    keyed, prepared.keyed = prepared.keyed, []
-    for each in keyed:
-        try:
-            admission = admit(entry, each.document)
-        except InputError as error:
-            prepared.rejects.append(reject_of(entry, each.record, error))
-        else:
-            note_admission(prepared.lessons, prepared.discarded, admission)
-            prepared.keyed.append(Keyed(each.record, admission.new.decode(), each.selector))
-    prepared.rejects.sort(key=lambda reject: reject.record.offset)
-    return prepared
-
-
-def _documents(prepared: Prepared) -> list[Document]:
-    return [StoredDocument(item.raw).decode() for item in prepared.items] + [each.document for each in prepared.keyed]

@@ -17,7 +17,8 @@ from documents.errors import Fault
 from documents.ingest.claim import STEP_SECONDS, Claim
 from documents.ingest.effects import ReplayGuard
 from documents.ingest.jobs import Job, State
-from documents.ingest.load import PATIENCE_SECONDS, Meter, Progress, Stores, finish
+from documents.ingest.load import PATIENCE_SECONDS, Stores, finish
+from documents.ingest.meter import Meter, Progress
 from documents.ingest.quarantine import Chosen, Quarantined, QuarantineStore, Reject
 from documents.ingest.reading import RECORD_BYTES, Batch
 from documents.ingest.writing import BatchWriter

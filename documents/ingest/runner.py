@@ -86,6 +86,9 @@ class JobRunner:
             for job in await stores.jobs.stopped(since):
                 if await stores.jobs.forget_upload(job.id):
                     await stores.uploads.remove(job.id)
+            for job in await stores.jobs.staged(since):
+                if await stores.jobs.forget_staging(job.id):
+                    await self._ingestion.staging(job.id).drop()
 
     async def _work(self, job_id: str, slots: asyncio.Semaphore) -> None:
         async with slots:

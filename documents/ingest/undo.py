@@ -15,6 +15,7 @@ from documents.ingest.batches import DIGEST_BYTES, BatchStore, digest_of
 from documents.ingest.claim import STEP_SECONDS, Claim
 from documents.ingest.jobs import State
 from documents.ingest.quarantine import Chosen, QuarantineStore
+from documents.ingest.staging import Staging
 from documents.types import Document
 
 SLOT: Final = 0
@@ -84,6 +85,7 @@ async def undo_load(
         yield done
     while await _discard(quarantine, claim):
         yield done
+    await Staging(services.connection, claim.job.id).drop()
     await claim.finish(State.UNDONE, undone=done.to_dict())
     yield done
 

@@ -30,6 +30,7 @@ from documents.errors import (
 from documents.ingest.batches import MAX_FAULTS, BatchStore, Outcome, RecordFault
 from documents.ingest.claim import Claim
 from documents.ingest.effects import Effects, KeyedBatch, RefusedError, ReplayGuard, insert_all, keys_of, token_of
+from documents.ingest.expectations import Expectations
 from documents.ingest.jobs import Load, Mode
 from documents.ingest.prepare import (
     IdRange,
@@ -86,6 +87,9 @@ class BatchWriter:
         aside: Where records are put aside.
         patience_seconds: How long to wait for a database that is out of reach.
         on_wait: Told why it stands still, and None when it goes on.
+        expectations: What the records are expected to be; None counts nothing.
+        is_move: Whether the records were staged, and so are counted as received already.
+        check: Called with what becomes of a batch before it is committed; what it raises gives the batch up.
         choose: Returns those of some successive records whose documents are to be looked at; None looks at none.
         guard: Of a replay, unless it is to write in any case.
         replayed: Of a replay, the job whose records these are.
@@ -104,7 +108,13 @@ class BatchWriter:
         choose: Choose | None = None,
         guard: ReplayGuard | None = None,
         replayed: str | None = None,
+        expectations: Expectations | None = None,
+        is_move: bool = False,
+        check: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
+        self._expectations = expectations
+        self._is_move = is_move
+        self._check = check
         self._guard = guard
         self._replayed = replayed
         self._services = services
@@ -247,32 +257,29 @@ class BatchWriter:
         while True:
             prepared = await asyncio.to_thread(prepare, entry, records, load.mode, load.on, ids)
             if not prepared.lessons:
+                await asyncio.to_thread(self._tally, prepared)
                 return prepared
             with Running(Deadline(STEP_SECONDS), writes=True):
                 entry = await self._services.catalog.learn(entry, tuple(prepared.lessons))
+
+    def _tally(self, prepared: Prepared) -> None:
+        if self._expectations is not None:
+            prepared.tally = self._expectations.tally(
+                [
+                    *((item.record.line, StoredDocument(item.raw).decode()) for item in prepared.items),
+                    *((each.record.line, each.document) for each in prepared.keyed),
+                ]
+            )
 
     async def _commit(
         self, entry: CollectionEntry, prepared: Prepared, batch: Batch, slot: int, session: AsyncClientSession
     ) -> Outcome:
         """Write a batch inside a transaction."""
-        collection = self._services.connection.raw_collection(entry.name)
-        if self._load.mode is Mode.INSERT:
-            effects = await insert_all(prepared.items, collection, session)
-        else:
-            keyed = KeyedBatch(
-                entry,
-                self._load.mode,
-                self._load.on,
-                prepared.keyed,
-                is_stepwise=prepared.is_stepwise,
-                guard=self._guard,
-            )
-            effects = await keyed.carry_out(collection, session)
-            if effects.lessons:
-                raise _LessonsError(effects)
+        effects = await self._carry_out(entry, prepared, batch, session)
         rejects = [with_bytes(reject) for reject in (*prepared.rejects, *effects.rejects)]
-        outcome = _outcome(batch, prepared, effects, rejects)
+        outcome = _outcome(batch, prepared, effects, rejects, is_move=self._is_move)
         outcome.replayed = self._replayed
+        self._check(outcome)
         await self._aside.settle(rejects, prepared.duplicates, session)
         claim = self._claim
         try:
@@ -282,6 +289,25 @@ class BatchWriter:
         except UniqueViolationError:
             claim.lose()
         return outcome
+
+    async def _carry_out(
+        self,
+        entry: CollectionEntry,
+        prepared: Prepared,
+        batch: Batch,  # noqa: ARG002  # for whoever does something else with it
+        session: AsyncClientSession,
+    ) -> Effects:
+        """Do with a batch what the load's mode says."""
+        load, collection = self._load, self._services.connection.raw_collection(entry.name)
+        if load.mode is Mode.INSERT:
+            return await insert_all(prepared.items, collection, session)
+        keyed = KeyedBatch(
+            entry, load.mode, load.on, prepared.keyed, is_stepwise=prepared.is_stepwise, guard=self._guard
+        )
+        effects = await keyed.carry_out(collection, session)
+        if effects.lessons:
+            raise _LessonsError(effects)
+        return effects
 
     async def _leave_out(self, refused: RefusedError, entry: CollectionEntry, prepared: Prepared) -> None:
         """Take a record out of a batch that MongoDB refused for its sake."""
@@ -373,11 +399,14 @@ def _twins_among(new: Sequence[tuple[Record, object]], stored: Collection[Hashab
     return twins
 
 
-def _outcome(batch: Batch, prepared: Prepared, effects: Effects, rejects: Sequence[Reject]) -> Outcome:
+def _outcome(
+    batch: Batch, prepared: Prepared, effects: Effects, rejects: Sequence[Reject], *, is_move: bool
+) -> Outcome:
     outcome = Outcome(batch.span, effects.counts, effects.inserted, effects.changed)
+    outcome.tally, outcome.is_move = prepared.tally, is_move
     outcome.quarantined_bytes = sum(len(each.record.raw) for each in rejects)
     counts = outcome.counts
-    counts.received = len(batch.records)
+    counts.received = 0 if is_move else len(batch.records)
     counts.duplicates = len(prepared.duplicates)
     counts.quarantined = len(rejects)
     counts.valid = counts.received - counts.quarantined

@@ -19,9 +19,19 @@ from documents.ingest.ingestion import FindJobs, FindLoads, Ingestion, UndoJob
 from documents.ingest.jobs import Job, Load, Mode, Origin, State
 from documents.ingest.preview import Preview
 from documents.settings import Settings
-from scripts.console import announce, print_json
-from scripts.exits import DIFFERS
-from scripts.ingest_files import Input, Wanted, as_items, check_together, look_at, say_note, to_load
+from scripts.console import announce, errors_to, print_json
+from scripts.exits import DIFFERS, FAILED, NOT_AS_EXPECTED
+from scripts.ingest_files import (
+    IngestFileError,
+    Input,
+    Wanted,
+    as_items,
+    check_together,
+    look_at,
+    read_expectations,
+    say_note,
+    to_load,
+)
 from scripts.ingest_progress import Bars
 from scripts.ingest_report import (
     Loaded,
@@ -161,6 +171,22 @@ def load(  # noqa: PLR0913  # each is a flag
             show_default=False,
         ),
     ] = None,
+    all_or_nothing: Annotated[
+        bool,
+        typer.Option("--all-or-nothing", help="Stage the records of a file, and move them in once all of them fit."),
+    ] = False,
+    expect: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="What the records should be, in YAML or JSON.", show_default=False),
+    ] = None,
+    max_drift: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|N%",
+            help="Stop when the first records differ from what is there in more fields than this. \\[any number]",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; read it all, and say what would become of it.")
     ] = False,
@@ -180,8 +206,9 @@ def load(  # noqa: PLR0913  # each is a flag
     Exits with 0 when everything is written, or was there already; with 2 when records were put aside;
     with 1 when something is wrong, with 3 when the target looks like production and --yes lacks, with 4
     when another process works on the same load, with 5 when more than --max-bad were put aside, with 6
-    when none of the first records fits, with 7 when the quarantine is full, and with 130 or 143 when it
-    was stopped.
+    when none of the first records fits, with 7 when the quarantine is full, with 8 when they differ in
+    more fields than --max-drift from what is there, with 9 when the records are not as --expect says,
+    and with 130 or 143 when it was stopped.
 
     Examples:
       sheaf ingest movies.json --into movies
@@ -220,8 +247,14 @@ def load(  # noqa: PLR0913  # each is a flag
         items=items,
         max_bytes=max_bytes,
     )
+    gates = {
+        "max_bad": max_bad,
+        "max_drift": max_drift,
+        "expect": None if expect is None else _expectations(expect),
+        "all_or_nothing": all_or_nothing,
+    }
     wanted = Wanted(
-        into, mode, _names(on) or ("_id",), form, options, key, max_bad, accept=accept or dry_run, asks=not yes
+        into, mode, _names(on) or ("_id",), form, options, key, gates, accept=accept or dry_run, asks=not yes
     )
     settings = settings_of(data_dir, mongodb_uri, database)
     if dry_run:
@@ -237,12 +270,22 @@ def load(  # noqa: PLR0913  # each is a flag
             print_json({"loads": [each.to_dict() for each in done]})
     if any(each.report.state != "done" for each in done):
         raise typer.Exit(1)
+    if any(each.unmet for each in done):
+        raise typer.Exit(NOT_AS_EXPECTED)
     if any(each.report.books.counts.quarantined for each in done if not each.was_there):
         raise typer.Exit(DIFFERS)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def _expectations(name: str) -> str:
+    try:
+        return read_expectations(name)
+    except IngestFileError as error:
+        errors_to(error)
+        raise typer.Exit(FAILED) from None
 
 
 def _types(text: str | None) -> dict[str, str]:

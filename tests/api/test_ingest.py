@@ -601,6 +601,11 @@ class TestKilled:
         ("max_bad=10%25", 409, "too-many-bad"),
         ("max_bad=few", 400, "invalid-parameter"),
         ("mode=upsert&on=skus", 422, "source-misread"),
+        ("all_or_nothing=true", 409, "too-many-bad"),
+        ("all_or_nothing=perhaps", 400, "invalid-parameter"),
+        ("max_drift=-1", 400, "invalid-parameter"),
+        ("expect=[]", 400, "invalid-parameter"),
+        ('all_or_nothing=true&max_bad=2&expect={"rows":{"min":2}}', 409, "expectation-failed"),
     ],
 )
 async def test_what_stops_a_load(client: Client, collection: str, query: str, status: int, code: str) -> None:

@@ -20,7 +20,7 @@ from documents.codec.csv_columns import Column
 from documents.ingest.batches import Counts
 from documents.ingest.claim import RENEW_SECONDS
 from documents.ingest.jobs import Pace
-from documents.ingest.load import Progress
+from documents.ingest.meter import Progress
 from documents.settings import Environment
 from scripts import ingest_target
 from scripts.exits import REFUSED
@@ -416,6 +416,11 @@ def test_sizes_are_told() -> None:
     [
         (BAD, ["--max-bad", "1"], 5, "2 of 4 records had to be put aside"),
         (BAD, ["--max-bad", "10%"], 5, "2 of 4 records had to be put aside"),
+        (BAD, ["--all-or-nothing"], 5, "Nothing was written."),
+        (PEOPLE, ["--max-drift", "x"], 1, "a number of fields"),
+        (PEOPLE, ["--expect", "expect.yaml", "--all-or-nothing"], 9, "There are at least 99 records"),
+        (PEOPLE, ["--expect", "expect.yaml"], 9, "Not as expected: There are at least 99 records"),
+        (PEOPLE, ["--expect", "none.yaml"], 1, "none.yaml cannot be read"),
         ("{\n" * 2001, [], 6, "None of the first 2,000 records"),
         (PEOPLE, ["--mode", "upsert", "--on", "nam"], 1, "Did you mean name?"),
         (PEOPLE, ["--on", "name"], 2, "no meaning for inserts"),
@@ -427,6 +432,7 @@ def test_what_stops_a_load(  # noqa: PLR0917  # columns of the table
     sheaf: Typed, tmp_path: Path, text: str, flags: list[str], code: int, said: str
 ) -> None:
     (tmp_path / "a.ndjson").write_text(text)
+    (tmp_path / "expect.yaml").write_text("rows: {min: 99}\n")
     _, told = sheaf("ingest", "a.ndjson", "--into", "c", *flags, code=code)
     assert said in " ".join(told.split())
 

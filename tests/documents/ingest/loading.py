@@ -12,7 +12,7 @@ from documents.codec.records import Format
 from documents.database.deadline import Deadline
 from documents.ingest.ingestion import ChangeQuarantine, JobReport, UndoJob
 from documents.ingest.jobs import Job, Load, Mode
-from documents.ingest.load import Progress
+from documents.ingest.meter import Progress
 from documents.ingest.quarantine import EVERYTHING, Chosen
 from documents.lifecycle import Store
 

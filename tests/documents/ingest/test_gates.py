@@ -19,8 +19,9 @@ from documents.errors import (
 )
 from documents.ingest import gates, reading
 from documents.ingest.batches import Counts
-from documents.ingest.gates import MaxBad
+from documents.ingest.gates import are_too_many
 from documents.ingest.jobs import Job, Load, Mode, State
+from documents.ingest.limit import Limit
 from documents.lifecycle import Store, open_store
 from documents.settings import Settings
 from tests.documents.ingest.loading import load, ndjson, open_job, report, run, stored
@@ -153,7 +154,7 @@ class TestLimits:
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "x", "101%", "%", "1 %"])
 def test_a_limit_is_a_number_or_a_share(text: str) -> None:
     with pytest.raises(InvalidParameterError):
-        MaxBad.parse(text)
+        Limit.parse("max_bad", text)
 
 
 @pytest.mark.parametrize(
@@ -171,4 +172,4 @@ def test_a_limit_is_a_number_or_a_share(text: str) -> None:
 )
 def test_limits(text: str, received: int, bad: int, is_end: bool, is_exceeded: bool) -> None:  # noqa: FBT001  # a column of the table
     counts = Counts(received=received, quarantined=bad)
-    assert MaxBad.parse(text).is_exceeded(counts, is_end=is_end) is is_exceeded
+    assert are_too_many(Limit.parse("max_bad", text), counts, is_end=is_end) is is_exceeded

@@ -214,7 +214,7 @@ class TestUndo:
     async def test_each_document_knows_its_load(self, store: Store, collection: str) -> None:
         first = await load(store, collection, ndjson([{"_id": 1}, {"_id": 2}]))
         second = await load(store, collection, ndjson([{"_id": 2, "n": 1}]), Mode.UPSERT)
-        found = await store.ingestion.stores.batches.find_loads(collection, 2)
+        found = await store.ingestion.stores.batches.find_loads(collection, [2])
         assert found == [(first.job.id, True), (second.job.id, False)]
 
 
