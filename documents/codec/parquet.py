@@ -1,33 +1,29 @@
 """Parquet in, with pyarrow, which the extra `parquet` installs.
 
 A file's index is at its end, so the stream is first written to a temporary file. Rows are read some at a time. Columns
-become fields, null stays null, and each value is of the BSON type nearest to its own; one without such a type, as a
-time of day or a duration, is a fault of its row.
+become fields, null stays null, and each value is what `parquet_values` makes of it. A file with a column that no
+document can have, or in which a date or a decimal would lose digits, is refused as a whole, before its first row.
 """
 
 import importlib
 import importlib.util
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal, DecimalException
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any, Final, cast
-
-from bson.decimal128 import Decimal128
+from typing import Any, Final, NamedTuple
 
 from documents.codec.extras import load_extra
+from documents.codec.parquet_values import Arrow, has_maps, is_risky, read_values, refuse_fields
 from documents.codec.records import Record
 from documents.codec.strict import check_keys
-from documents.codec.tree import is_deep
+from documents.codec.writers import dump_canonical
 from documents.errors import Fault
-from documents.types import MAX_DEPTH, Document
+from documents.types import Document, child
 
 MAGIC: Final = b"PAR1"
 BATCH_ROWS: Final = 1024
 _MEMORY_BYTES: Final = 1024 * 1024
-_MILLISECOND_US: Final = 1000
 
 
 def load_pyarrow() -> ModuleType:
@@ -89,77 +85,72 @@ class ParquetReader:
         return self._file
 
     def _read(self, file: "tempfile.SpooledTemporaryFile[bytes]") -> Iterator[Record]:
-        for batch in self._parquet.ParquetFile(file).iter_batches(batch_size=BATCH_ROWS):
-            try:
-                rows = batch.to_pylist()
-            except (ValueError, OverflowError):  # a value that Python cannot hold
-                rows = [_row(batch, place) for place in range(batch.num_rows)]
-            for row in rows:
+        table = self._parquet.ParquetFile(file)
+        refusal = refuse_fields(table.schema_arrow) or _refuse_values(table)
+        if refusal:
+            yield Record(1, 0, 0, b"", None, Fault("", "header-refused", refusal))
+            return
+        has_odd_keys = any(has_maps(field.type) for field in table.schema_arrow)
+        for batch in table.iter_batches(batch_size=BATCH_ROWS):
+            if self.line + batch.num_rows <= self._start:
+                self.line += batch.num_rows
+                continue
+            for row in _rows(batch):
                 self.line += 1
                 if self.line > self._start:
-                    yield _record(self.line, row)
+                    yield _record(self.line, row, has_odd_keys=has_odd_keys)
 
 
-def _row(batch: Any, place: int) -> Document | Fault:  # noqa: ANN401  # pyarrow has no types here
+def _refuse_values(table: Arrow) -> str | None:
+    """Return why a column that may hold more digits than BSON keeps cannot be loaded; None if each value is exact."""
+    for field in table.schema_arrow:
+        if not is_risky(field.type):
+            continue
+        for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=[field.name]):
+            try:
+                read_values(batch.column(0))
+            except ValueError as error:
+                return f"The column {field.name!r} cannot be loaded. {error}"
+    return None
+
+
+def _rows(batch: Arrow) -> list["Document | _BadRow"]:
     try:
-        return batch.slice(place, 1).to_pylist()[0]
-    except (ValueError, OverflowError) as error:
-        return Fault("", "wrong-type", f"A value is beyond what a document can hold: {error}")
+        return _documents(batch)
+    except (ValueError, OverflowError):  # of some rows: each is read alone
+        return [_row(batch.slice(place, 1)) for place in range(batch.num_rows)]
 
 
-def _record(line: int, row: Document | Fault) -> Record:
-    if isinstance(row, Fault):
-        return Record(line, line - 1, line, b"", None, row)
-    try:
-        document = cast("Document", _convert(row))
-    except ValueError as error:
-        fault = Fault("", "wrong-type", str(error))
-    else:
-        if is_deep(document):
-            fault = Fault("", "too-deep", f"Nothing may nest deeper than {MAX_DEPTH} levels.")
-        else:
-            fault = next(iter(check_keys(document)), None)
-        if fault is None:
-            return Record(line, line - 1, line, b"", document, None)
-    return Record(line, line - 1, line, str(row).encode(errors="replace"), None, fault)
+def _documents(batch: Arrow) -> list[Any]:
+    names = batch.schema.names
+    columns = [read_values(column) for column in batch.columns]
+    rows = zip(*columns, strict=True) if columns else ((),) * batch.num_rows
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _convert(value: object) -> object:
-    convert = _CONVERSIONS.get(type(value))
-    if convert is None:
-        raise ValueError(f"BSON has no type for a {type(value).__name__}.")
-    return convert(value)
+def _row(row: Arrow) -> "Document | _BadRow":
+    fault: Fault | None = None
+    document: Document = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            [document[name]] = read_values(column)
+        except (ValueError, OverflowError) as error:
+            document[name] = {f"${column.type}": column.to_string()}  # which no replay takes for a value
+            fault = fault or Fault(child("", name), "wrong-type", str(error))
+    return document if fault is None else _BadRow(document, fault)
 
 
-def _integer(value: int) -> int:
-    if not -(2**63) <= value < 2**63:
-        raise ValueError("An integer must fit into 64 bits, from -2^63 to 2^63-1.")
-    return value
+def _record(line: int, row: "Document | _BadRow", *, has_odd_keys: bool) -> Record:
+    document, fault = (row.document, row.fault) if isinstance(row, _BadRow) else (row, None)
+    if fault is None and has_odd_keys:
+        fault = next(iter(check_keys(document)), None)
+    if fault is None:
+        return Record(line, line - 1, line, b"", document, None)
+    return Record(line, line - 1, line, dump_canonical(document), None, fault)
 
 
-def _decimal(value: Decimal) -> Decimal128:
-    try:
-        return Decimal128(value)
-    except DecimalException:
-        raise ValueError("A decimal has at most 34 digits.") from None
+class _BadRow(NamedTuple):
+    """A row of which a value cannot be read. In `document`, its type and text stand for it."""
 
-
-def _moment(value: datetime) -> datetime:
-    if value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    return value.replace(microsecond=value.microsecond // _MILLISECOND_US * _MILLISECOND_US)
-
-
-_CONVERSIONS: Final[Mapping[type, Callable[[Any], object]]] = {
-    type(None): lambda _: None,
-    bool: bool,
-    int: _integer,
-    float: float,
-    str: str,
-    bytes: bytes,
-    Decimal: _decimal,
-    datetime: _moment,
-    date: lambda value: datetime(value.year, value.month, value.day),  # noqa: DTZ001  # naive means UTC
-    list: lambda value: [_convert(item) for item in value],
-    dict: lambda value: {key: _convert(item) for key, item in value.items()},
-}
+    document: Document
+    fault: Fault

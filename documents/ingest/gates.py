@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
 
+from documents.codec.formats import FORMATS
 from documents.collections.write import value_at
 from documents.errors import (
     Fault,
@@ -122,7 +123,7 @@ def check_first(load: Load, batch: Batch) -> None:
     faults = [record.fault for record in batch.records if record.fault is not None]
     refused = next((fault for fault in faults if fault.code == HEADER_REFUSED), None)
     if refused is not None:
-        raise _misread("header", refused.detail)
+        raise _misread("header" if "header" in FORMATS[load.form].options else "format", refused.detail)
     documents = [record.document for record in batch.records if record.document is not None]
     if batch.records and not documents:
         _refuse_unreadable(load, batch, faults)

@@ -206,6 +206,17 @@ class TestFormats:
         headers = {"content-type": "application/vnd.apache.parquet"}
         assert counts(await ingest(client, collection, file.getvalue(), headers=headers), "inserted") == (2,)
 
+    async def test_parquet_of_which_nanoseconds_would_be_lost(self, client: Client, collection: str) -> None:
+        arrow = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        file = io.BytesIO()
+        parquet.write_table(arrow.table({"at": arrow.array([10**6, 1], arrow.timestamp("ns"))}), file)
+        headers = {"content-type": "application/vnd.apache.parquet"}
+        response = await client.post(f"/v1/{collection}:ingest", content=file.getvalue(), headers=headers)
+        refusal(response, 422, "source-misread")
+        assert "'at'" in response.json()["detail"]
+        assert (await client.get(f"/v1/{collection}")).status_code == 404
+
 
 class TestLarge:
     async def test_anonymous(self, client: Client, collection: str) -> None:

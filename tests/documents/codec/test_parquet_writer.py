@@ -179,11 +179,8 @@ def test_dates_that_python_cannot_hold() -> None:
     arrow: Any = importlib.import_module("pyarrow")
     milliseconds = opened(data).read().column("a").cast(arrow.int64()).to_pylist()
     assert milliseconds == [2**62, 1767323045678, -(2**63)]
-    first, second, third = read(Format.PARQUET, data)
-    assert second.document == {"a": WHEN}
-    assert first.fault
-    assert third.fault
-    assert {first.fault.code, third.fault.code} == {"wrong-type"}
+    found = [record.document for record in read(Format.PARQUET, data)]
+    assert found == [{"a": DatetimeMS(2**62)}, {"a": WHEN}, {"a": DatetimeMS(-(2**63))}]
 
 
 HELD_AS: dict[ColumnType, Callable[[Any], object]] = {
