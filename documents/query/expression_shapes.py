@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from documents.query.expression_spot import ExpressionSpot, Read
 from documents.query.expressions import expression, field_path, listed
-from documents.query.operands import regex_condition
+from documents.query.operands import regex_parts
 from documents.query.refusal import shown
 from documents.query.shapes import is_array, is_object
 from documents.query.spot import Compilation, Spot
@@ -162,7 +162,7 @@ def pattern(operand: object, options: object, spot: ExpressionSpot) -> dict[str,
     if isinstance(operand, str) and operand.startswith("$"):
         raise spot.refused("invalid-regex", "A pattern is constant. One that begins with $ goes in $literal.")
     given = operand["$literal"] if is_object(operand) and set(operand) == {"$literal"} else operand
-    checked = regex_condition(given, options, Spot(Compilation(lambda _: None), spot.pointer))
+    source, letters = regex_parts(given, options, Spot(Compilation(lambda _: None), spot.pointer))
     # A pattern may begin with $, which outside of $literal would be read as a field.
-    compiled: dict[str, Any] = {"regex": {"$literal": str(checked["$regex"])}}
-    return {**compiled, "options": str(checked["$options"])} if checked.get("$options") else compiled
+    compiled: dict[str, Any] = {"regex": {"$literal": source}}
+    return {**compiled, "options": letters} if letters else compiled

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from documents.errors import InvalidFilterError, InvalidParameterError
-from documents.query.operands import ALONE, OPERATORS, array, elements, regex_condition, regex_or_none, same
+from documents.query.operands import ALONE, OPERATORS, array, elements, is_pattern, regex_condition, same
 from documents.query.paths import checked_path
 from documents.query.refusal import RefusedError, refusing_as, shown
 from documents.query.shapes import is_object
@@ -107,9 +107,8 @@ def conjunction(*filters: Filter) -> Filter:
 
 def condition(operand: object, spot: Spot) -> dict[str, Any]:
     """Return what is asked of the field that `spot` is about: operators, or a value to be equal to."""
-    regex = regex_or_none(operand, spot)
-    if regex is not None:
-        return regex_condition(regex, None, spot)
+    if is_pattern(operand):
+        return regex_condition(operand, None, spot)
     if is_object(operand) and any(_is_operator(name) for name in operand):
         return _operators(operand, spot)
     spot.spend()
@@ -187,7 +186,7 @@ def _listed(names: frozenset[str] | set[str]) -> str:
 
 
 def _negated(operand: object, spot: Spot) -> dict[str, Any]:
-    if regex_or_none(operand, spot) is None and not (is_object(operand) and any(map(_is_operator, operand))):
+    if not is_pattern(operand) and not (is_object(operand) and any(map(_is_operator, operand))):
         raise spot.refused("wrong-type", "It takes an object of operators.")
     return condition(operand, spot)
 

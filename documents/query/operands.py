@@ -1,7 +1,7 @@
 """The operators on one field and how each operand is read: the whole allow-list, as a table."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from bson import Binary, Regex
 
@@ -11,6 +11,7 @@ from documents.query.paths import declared_path
 from documents.query.refusal import shown
 from documents.query.regex import check_regex
 from documents.query.regex_parser import UnsafeRegexError
+from documents.query.regex_work import MAX_WORK, linear_regex
 from documents.query.shapes import is_array
 from documents.query.shown_ids import alike
 from documents.query.spot import Spot
@@ -63,10 +64,19 @@ def same(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # whatever BSON c
 
 def elements(operand: object, spot: Spot, read: Read = value) -> list[Any]:
     """Return a list of values, among them regular expressions to match."""
-    return [
-        regex if (regex := regex_or_none(element, spot.at(position))) else read(element, spot.at(position))
-        for position, element in enumerate(array(operand, spot))
-    ]
+    return [_element(element, spot.at(position), read) for position, element in enumerate(array(operand, spot))]
+
+
+def is_pattern(operand: object) -> "TypeGuard[Regex[str] | Regex[bytes]]":
+    """Say whether a value is a regular expression."""
+    return isinstance(operand, Regex)
+
+
+def _element(operand: object, spot: Spot, read: Read) -> Any:  # noqa: ANN401  # whatever BSON can hold
+    if not is_pattern(operand):
+        return read(operand, spot)
+    regex = _checked_regex(operand, spot)
+    return Regex(_linear(regex.pattern, _options(regex), spot), regex.flags)
 
 
 def _members(operand: object, spot: Spot) -> list[Any]:
@@ -138,21 +148,34 @@ def _bits(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # a mask or posi
 
 
 def regex_condition(pattern: object, options: object, spot: Spot) -> dict[str, Any]:
-    """Return `$regex` with its `$options`."""
+    """Return `$regex` with its `$options`: the equal of the pattern that takes linear time."""
+    source, letters = regex_parts(pattern, options, spot)
+    condition = {"$regex": _linear(source, letters or "", spot)}
+    return condition if letters is None else {**condition, "$options": letters}
+
+
+def regex_parts(pattern: object, options: object, spot: Spot) -> tuple[str, str | None]:
+    """Return a pattern that may be matched, as it is, and its options, None where none were given."""
     if isinstance(pattern, Regex):
         checked = _checked_regex(pattern, spot)  # pyright: ignore[reportUnknownArgumentType]  # of str or bytes
         if options is not None:
             raise spot.refused("invalid-regex", "The regular expression brings its own options.")
-        return {"$regex": checked.pattern, "$options": _options(checked)}
+        return checked.pattern, _options(checked)
     if not isinstance(pattern, str) or not isinstance(options, (str, type(None))):
         raise spot.refused("wrong-type", "A pattern is text, and so are its options.")
     _check(pattern, options or "", spot)
-    return {"$regex": pattern, **({"$options": options} if options else {})}
+    return pattern, options or None
 
 
-def regex_or_none(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # Regex has a parameter that does not matter
-    """Return `operand` when it is a regular expression that may be matched."""
-    return _checked_regex(operand, spot) if isinstance(operand, Regex) else None
+def _linear(pattern: str, options: str, spot: Spot) -> str:
+    try:
+        linear, work = linear_regex(pattern, options)
+    except UnsafeRegexError as error:
+        raise spot.refused("invalid-regex", str(error)) from None
+    spot.compilation.regex_work += work
+    if spot.compilation.regex_work > MAX_WORK:
+        raise spot.refused("too-large", "The regular expressions of this filter take too many steps together.")
+    return linear
 
 
 _FLAG_BITS: Final = {"i": 2, "m": 8, "s": 16}

@@ -31,9 +31,9 @@ def check_regex(pattern: str, options: str = "") -> None:
         raise UnsafeRegexError(f"A pattern has at most {MAX_LENGTH} characters.")
     if set(options) - FLAGS or len(set(options)) != len(options):
         raise UnsafeRegexError(f"Options are some of {', '.join(sorted(FLAGS))}, each once.")
-    tree = parse_regex(pattern, ignore_case="i" in options)
+    tree, _ = parse_regex(pattern, options)
     _check_repeats(tree)
-    if _size(tree) > MAX_EXPANDED:
+    if size(tree) > MAX_EXPANDED:
         raise UnsafeRegexError("Its counted repeats add up to too much.")
     if _competing((tree,), frozenset()) > MAX_COMPETING:
         raise UnsafeRegexError(
@@ -82,10 +82,10 @@ def _varies(node: Node) -> bool:
         case Repeat():
             return node.least != node.most or _varies(node.node)
         case Group():
-            return _overlap(node) or any(_varies(part) for sequence in node.alternatives for part in sequence)
+            return overlap(node) or any(_varies(part) for sequence in node.alternatives for part in sequence)
 
 
-def _overlap(group: Group) -> bool:
+def overlap(group: Group) -> bool:
     """Say whether two alternatives can begin with the same character, or one be empty."""
     seen: Chars = frozenset()
     for sequence in group.alternatives if len(group.alternatives) > 1 else ():
@@ -116,6 +116,19 @@ def _first_of(node: Node, follow: Chars) -> Chars:
             return frozenset[int]().union(*(_first(sequence, follow) for sequence in node.alternatives))
 
 
+def all_chars(node: Node) -> Chars:
+    """Return the characters that a node can match anywhere."""
+    match node:
+        case Literal():
+            return node.chars
+        case Assertion():
+            return frozenset()
+        case Repeat():
+            return all_chars(node.node)
+        case Group():
+            return frozenset[int]().union(*(all_chars(part) for sequence in node.alternatives for part in sequence))
+
+
 def _competing(sequence: tuple[Node, ...], follow: Chars) -> int:
     """Count the choices along the worst way through the pattern: each may multiply the time by the text's length."""
     count = 0
@@ -133,16 +146,17 @@ def _choices(node: Node, follow: Chars) -> int:
             undecided = node.least != node.most and bool(_first_of(node.node, frozenset()) & follow)
             return undecided + _choices(node.node, follow)
         case Group():
-            return _overlap(node) + max(_competing(sequence, follow) for sequence in node.alternatives)
+            return overlap(node) + max(_competing(sequence, follow) for sequence in node.alternatives)
 
 
-def _size(node: Node) -> int:
+def size(node: Node) -> int:
+    """Return how many characters a node has, its counted repeats written out."""
     match node:
         case Literal():
             return node.size
         case Assertion():
             return 1
         case Repeat():
-            return _size(node.node) * max(node.least + 1 if node.most is None else node.most, 1)
+            return size(node.node) * max(node.least + 1 if node.most is None else node.most, 1)
         case Group():
-            return 1 + sum(_size(part) for sequence in node.alternatives for part in sequence)
+            return 1 + sum(size(part) for sequence in node.alternatives for part in sequence)

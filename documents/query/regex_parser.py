@@ -1,6 +1,6 @@
 """Reading a regular expression of the subset that is allowed; everything else is refused here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from documents.query.regex_classes import ANY, CLASSES, CONTROLS, NON_ASCII, Chars, both_cases, chars_of, posix_class
@@ -21,11 +21,14 @@ class Literal:
 
     chars: Chars
     size: int
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
     """A place, such as the start: it takes no character, and may fail whatever comes next."""
+
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Group:
     """Alternatives, each a sequence."""
 
     alternatives: "tuple[tuple[Node, ...], ...]"
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +46,32 @@ class Repeat:
     node: "Node"
     least: int
     most: int | None
+    source: str = field(default="", compare=False)
+    is_possessive: bool = False
 
 
 Node: TypeAlias = Literal | Assertion | Group | Repeat
 
 
-def parse_regex(pattern: str, *, ignore_case: bool) -> Group:
-    """Return `pattern` as a tree.
+def parse_regex(pattern: str, options: str) -> tuple[Group, str]:
+    """Return `pattern` as a tree, and the flags that hold: the options, and those that it begins with.
 
     Raises:
         UnsafeRegexError: With the reason, for the caller to read.
     """
-    return _Parser(pattern, ignore_case=ignore_case).parse()
+    parser = _Parser(pattern, options)
+    return parser.parse(), parser.flags
 
 
 class _Parser:
     """Reads a pattern from left to right."""
 
-    def __init__(self, pattern: str, *, ignore_case: bool) -> None:
+    def __init__(self, pattern: str, options: str) -> None:
         self.rest = pattern
         self.groups = 0
         if "\0" in pattern:
             raise UnsafeRegexError("A pattern has no NUL.")
-        flags = self._leading_flags()
-        self.ignore_case = ignore_case or "i" in flags
+        self.flags = options + self._leading_flags()
 
     def parse(self) -> Group:
         tree = self._alternatives()
@@ -101,8 +107,18 @@ class _Parser:
     def _sequence(self) -> tuple[Node, ...]:
         nodes: list[Node] = []
         while self.rest and self.rest[0] not in "|)":
-            nodes.append(self._quantified(self._atom()))
+            nodes.append(self._node())
         return tuple(nodes)
+
+    def _node(self) -> Node:
+        before = self.rest
+        atom = self._atom()
+        atom = replace(atom, source=self._since(before))
+        node = self._quantified(atom)
+        return node if node is atom else replace(node, source=self._since(before))
+
+    def _since(self, before: str) -> str:
+        return before[: len(before) - len(self.rest)]
 
     def _atom(self) -> Node:
         char = self._next()
@@ -116,7 +132,7 @@ class _Parser:
             case "^" | "$":
                 return Assertion()
             case ".":
-                return Literal(ANY, 1)
+                return Literal(ANY if "s" in self.flags else ANY - chars_of("\n"), 1)
             case "*" | "+" | "?" | "{":
                 raise UnsafeRegexError(f"{char} has nothing to repeat; as a character it is \\{char}.")
             case _:
@@ -124,7 +140,7 @@ class _Parser:
 
     def _literal(self, char: str) -> Literal:
         chars = chars_of(char)
-        return Literal(both_cases(chars) if self.ignore_case else chars, 1)
+        return Literal(both_cases(chars) if "i" in self.flags else chars, 1)
 
     def _group(self) -> Group:
         self.groups += 1
@@ -168,7 +184,7 @@ class _Parser:
             raise UnsafeRegexError("A class begins with something; the character ] is \\] in it.")
         while not self._take("]"):
             chars |= self._member()
-        if self.ignore_case:
+        if "i" in self.flags:
             chars = both_cases(chars)
         # Which characters beyond ASCII a negated class leaves out is not kept, so it is taken to leave out none.
         return Literal((ANY - chars) | {NON_ASCII} if negated else chars, before - len(self.rest))
@@ -212,11 +228,10 @@ class _Parser:
             return node
         if isinstance(node, Assertion):
             raise UnsafeRegexError("A place such as ^ or \\b cannot be repeated.")
-        if not self._take("?"):  # lazy
-            self._take("+")  # possessive
+        is_possessive = not self._take("?") and self._take("+")
         if self.rest.startswith(("*", "+", "?", "{")):
             raise UnsafeRegexError("A repeat cannot be repeated.")
-        return Repeat(node, *bounds)
+        return Repeat(node, *bounds, is_possessive=is_possessive)
 
     def _bounds(self) -> tuple[int, int | None] | None:
         for sign, bounds in _SIGNS.items():

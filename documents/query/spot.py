@@ -22,6 +22,7 @@ class Compilation:
         ids: Reads an `_id` to be equal to as each id that a list would show so; None to read it as any other field.
         nodes: Operators so far.
         paths: Fields so far.
+        regex_work: Steps of all regular expressions so far, for each character of a text.
     """
 
     types: FieldTypes
@@ -29,6 +30,7 @@ class Compilation:
     ids: ShownIds | None = None
     nodes: int = 0
     paths: set[str] = field(default_factory=set[str])
+    regex_work: float = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from bson import Decimal128
 
 from documents.errors import InvalidPatchError
 from documents.query.filter import clauses, condition
-from documents.query.operands import INT32_MAX, integer, regex_or_none
+from documents.query.operands import INT32_MAX, integer, is_pattern
 from documents.query.paths import checked_path
 from documents.query.refusal import RefusedError, refusing_as, shown
 from documents.query.shapes import is_array, is_object
@@ -172,7 +172,7 @@ def _pulled(operand: object, spot: Spot) -> Any:  # noqa: ANN401  # a value or a
     if is_object(operand):
         operators = any(name.startswith("$") and name not in ("$and", "$or", "$nor") for name in operand)
         return condition(operand, spot) if operators else clauses(operand, spot)
-    return condition(operand, spot) if regex_or_none(operand, spot) else _stored(operand, spot)
+    return condition(operand, spot) if is_pattern(operand) else _stored(operand, spot)
 
 
 OPERATORS: Final[Mapping[str, Read]] = {
