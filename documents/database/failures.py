@@ -71,7 +71,9 @@ BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
         "The text index reads this field as the language of the document, and does not know the one that it names.",
         [Fault("/language", "unknown-language", "A language of MongoDB's text search is needed here, such as en.")],
     ),
-    34449: lambda: QueryRefusedError("An array in an expression is too long. Filter first, or $unwind it."),
+    34449: lambda: QueryRefusedError("An array or a text is too long for an expression. Filter first, or $unwind."),
+    51156: lambda: QueryRefusedError("MongoDB gave this regular expression up: it takes too many steps on a text."),
+    13548: lambda: QueryRefusedError("A text in an expression grows beyond what MongoDB can hold."),
     51091: lambda: QueryRefusedError("MongoDB does not accept this regular expression."),
 }
 

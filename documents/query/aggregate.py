@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from documents.errors import InvalidFilterError, InvalidPipelineError
-from documents.query.expression_copies import refuse_copies
+from documents.query.expression_copies import has_pattern, refuse_copies
 from documents.query.expression_operators import OPERATORS
 from documents.query.expression_shapes import (
     MAX_SORT_KEYS,
@@ -127,7 +127,10 @@ def _stage(
 
 
 def _match(operand: object, spot: ExpressionSpot, types: FieldTypes) -> Reshaped:
-    return Reshaped(_filter(operand, spot, types), types)
+    query = _filter(operand, spot, types)
+    if spot.compilation.looped and has_pattern(query):
+        raise spot.refused("unbounded-growth", "No pattern is matched after a loop that makes texts. Match before.")
+    return Reshaped(query, types)
 
 
 def _filter(operand: object, spot: ExpressionSpot, types: FieldTypes) -> dict[str, Any]:

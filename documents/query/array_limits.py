@@ -9,6 +9,9 @@ MAX_RANGE: Final = 100_000
 MAX_CONCATENATED: Final = 1_000_000
 LONGEST: Final[Mapping[str, int]] = {"$range": MAX_RANGE, "$concatArrays": MAX_CONCATENATED}
 
+REFUSAL: Final[Mapping[str, Any]] = {"$range": [0, 1, {"$cmp": ["$_id", "$_id"]}]}
+"""Ends a query where it is evaluated, with code 34449: a step of 0. MongoDB would refuse a constant one beforehand."""
+
 
 class Limited(dict[str, Any]):
     """The expression of an array, wrapped in what ends the query where the array is too long.
@@ -21,10 +24,7 @@ class Limited(dict[str, Any]):
     def __init__(self, array: object, most: int) -> None:
         none: list[Any] = []
         size = {"$size": {"$cond": [{"$isArray": ["$$array"]}, "$$array", none]}}
-        # A $range whose step is 0 ends the query, with code 34449; it is 0 only where it is evaluated, or MongoDB
-        # would refuse the pipeline beforehand.
-        refusal = {"$range": [0, 1, {"$cmp": ["$$array", "$$array"]}]}
-        limit = {"$cond": [{"$gt": [size, most]}, refusal, "$$array"]}
+        limit = {"$cond": [{"$gt": [size, most]}, REFUSAL, "$$array"]}
         super().__init__({"$let": {"vars": {"array": array}, "in": limit}})
         self.array = array
         self.most = most

@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
+from bson import Regex
+
 from documents.query.array_limits import MAX_RANGE, Limited
 from documents.query.expression_growth import SCALAR, is_operator
 from documents.query.expression_spot import ExpressionSpot
 from documents.query.shapes import is_array, is_object
 
 MAX_COPIES: Final = 10**11
+MAX_MATCHED: Final = 100
+"""Copies of a value that a pattern may meet."""
+
 REST: Final = ""
 """Stands for the fields of a document of which nothing else is said, and no field has this name."""
 
@@ -53,6 +58,9 @@ def _after(stages: list[dict[str, Any]], weights: Weights, spot: ExpressionSpot)
             weights = {
                 field: max(_after(branch, weights, inner.at(field)).values()) for field, branch in operand.items()
             } | {REST: 1}
+        elif name == "$match" and max(weights.values()) > MAX_MATCHED and has_pattern(operand):
+            detail = "The pipeline up to here copies values too often for a pattern. Match before."
+            raise spot.at(number, name).refused("unbounded-growth", detail)
         elif name in _STAGES:
             try:
                 weights = _STAGES[name](operand, weights)
@@ -60,6 +68,13 @@ def _after(stages: list[dict[str, Any]], weights: Weights, spot: ExpressionSpot)
                 detail = "The pipeline up to here puts too many copies of the same value together."
                 raise spot.at(number).refused("unbounded-growth", detail) from None
     return weights
+
+
+def has_pattern(query: object) -> bool:
+    """Say whether a compiled filter has a regular expression."""
+    if is_object(query):
+        return "$regex" in query or any(map(has_pattern, query.values()))
+    return isinstance(query, Regex) or (is_array(query) and any(map(has_pattern, query)))
 
 
 def _weight(expression: object, weights: Weights) -> int:

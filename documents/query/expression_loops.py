@@ -17,8 +17,9 @@ from documents.query.refusal import shown
 from documents.query.shapes import is_object
 
 VARIABLE_NAME: Final = re.compile(r"[a-z][A-Za-z0-9_]{0,99}")
-MAX_ELEMENTS: Final[Mapping[float, int]] = {1.5: 50_000, 2: 10_000, 2.5: 1500, 3: 500, 3.5: 250, 4: 100, 4.5: 80}
-"""Elements that each loop may have, by how deep loops are nested there, an operator on whole arrays being half a loop.
+MAX_ELEMENTS: Final[Mapping[float, int]] = {1.5: 50_000, 2: 10_000, 2.5: 1500, 3: 500, 3.5: 250, 4: 100, 4.5: 80, 5: 40}
+"""Elements that each loop may have, by how deep loops are nested there, an operator on whole arrays being half a loop,
+and one on texts a whole one.
 The rounds of all of them together then take some 10 s at most."""
 MAX_NESTED: Final = 4
 LINEAR: Final = frozenset(

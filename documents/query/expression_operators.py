@@ -24,6 +24,7 @@ from documents.query.expressions import constant, expression, field_name, is_ope
 from documents.query.paths import is_storable
 from documents.query.refusal import shown
 from documents.query.shapes import is_array, is_object
+from documents.query.text_limits import ShortText, on_texts
 from documents.query.values import literal
 
 
@@ -33,12 +34,14 @@ def _condition(operand: object, spot: ExpressionSpot) -> Any:  # noqa: ANN401  #
     return members({"if": expression, "then": expression, "else": expression})(operand, spot)
 
 
-def _regex(operand: object, spot: ExpressionSpot) -> dict[str, Any]:
+def _regex_match(operand: object, spot: ExpressionSpot) -> dict[str, Any]:
+    return _regex(operand, spot, is_match=True)
+
+
+def _regex(operand: object, spot: ExpressionSpot, *, is_match: bool = False) -> dict[str, Any]:
     given = object_of(operand, spot, ("input", "regex"), ("input", "regex", "options"))
-    return {
-        "input": expression(given["input"], spot.at("input")),
-        **pattern(given["regex"], given.get("options"), spot.at("regex")),
-    }
+    compiled, most = pattern(given["regex"], given.get("options"), spot.at("regex"), is_match=is_match)
+    return {"input": ShortText(expression(given["input"], spot.at("input")), most), **compiled}
 
 
 def _date_part(operand: object, spot: ExpressionSpot) -> Any:  # noqa: ANN401  # a date or an object
@@ -148,7 +151,8 @@ STRINGS: Final[Mapping[str, Read]] = {
     **dict.fromkeys(("$indexOfBytes", "$indexOfCP"), _SEARCH),
     **dict.fromkeys(("$trim", "$ltrim", "$rtrim"), _TRIM),
     **dict.fromkeys(("$replaceOne", "$replaceAll"), _REPLACE),
-    **dict.fromkeys(("$regexMatch", "$regexFind", "$regexFindAll"), _regex),
+    "$regexMatch": _regex_match,
+    **dict.fromkeys(("$regexFind", "$regexFindAll"), _regex),
     "$concat": _ANY,
 }
 ARRAYS: Final[Mapping[str, Read]] = {
@@ -207,7 +211,7 @@ OPERATORS: Final[Mapping[str, Read]] = whole_arrays(
         **ARITHMETIC,
         **TRIGONOMETRY,
         **LOGIC,
-        **STRINGS,
+        **on_texts(STRINGS),
         **ARRAYS,
         **SETS,
         **OBJECTS,

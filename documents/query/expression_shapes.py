@@ -8,8 +8,10 @@ from documents.query.expression_spot import ExpressionSpot, Read
 from documents.query.expressions import expression, field_path, listed
 from documents.query.operands import regex_parts
 from documents.query.refusal import shown
+from documents.query.regex_work import MAX_STEPS, searched
 from documents.query.shapes import is_array, is_object
 from documents.query.spot import Compilation, Spot
+from documents.query.text_limits import LOOPED_STEPS, MAX_IN_LOOPS, MAX_MADE
 from documents.query.values import literal
 from documents.types import EMPTY
 
@@ -157,12 +159,19 @@ def direction(operand: object, spot: ExpressionSpot) -> int:
     return int(operand)
 
 
-def pattern(operand: object, options: object, spot: ExpressionSpot) -> dict[str, Any]:
-    """Return `regex` and `options` of an expression: constants, and such as cannot take long."""
+def pattern(operand: object, options: object, spot: ExpressionSpot, *, is_match: bool) -> tuple[dict[str, Any], int]:
+    """Return `regex` and `options` of an expression, constants, and how many bytes a text may have for them.
+
+    Where only a match is asked for, the pattern is an equal that takes linear time, if there is one.
+    """
     if isinstance(operand, str) and operand.startswith("$"):
         raise spot.refused("invalid-regex", "A pattern is constant. One that begins with $ goes in $literal.")
     given = operand["$literal"] if is_object(operand) and set(operand) == {"$literal"} else operand
     source, letters = regex_parts(given, options, Spot(Compilation(lambda _: None), spot.pointer))
+    steps = LOOPED_STEPS if spot.loops else MAX_STEPS
+    source, most = searched(source, letters or "", steps, is_match=is_match)
     # A pattern may begin with $, which outside of $literal would be read as a field.
     compiled: dict[str, Any] = {"regex": {"$literal": source}}
-    return {**compiled, "options": letters} if letters else compiled
+    if letters:
+        compiled["options"] = letters
+    return compiled, min(most, MAX_IN_LOOPS if spot.loops else MAX_MADE)

@@ -18,7 +18,8 @@ Read: TypeAlias = "Callable[[object, ExpressionSpot], Any]"
 class PipelineCompilation:
     """One pipeline on its way through the compiler.
 
-    `operators` are the expressions that it may use, `deepest` is how deep loops were seen to be nested.
+    `operators` are the expressions that it may use, `deepest` is how deep loops were seen to be nested,
+    `texts` how many operators on texts there are, `looped` how many of them inside loops, `patterns` how many have one.
     """
 
     operators: Mapping[str, Read]
@@ -26,6 +27,9 @@ class PipelineCompilation:
     nodes: int = 0
     stages: int = 0
     deepest: float = 0
+    texts: int = 0
+    looped: int = 0
+    patterns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from documents.query.expression_spot import ExpressionSpot
 from documents.query.paths import checked_path, is_storable
 from documents.query.refusal import shown
 from documents.query.shapes import is_array, is_object
+from documents.query.text_limits import limit_made
 from documents.query.values import literal
 
 LEAST_INTEGER: Final = -(2**63)
@@ -44,7 +45,7 @@ def operation(operand: dict[str, object], spot: ExpressionSpot) -> dict[str, Any
     if read is None:
         known = listed(spot.compilation.operators)
         raise spot.at(name).refused("unknown-operator", f"{shown(name)} is not allowed here. There are {known}.")
-    return limited(name, {name: read(argument, spot.inside(name))})
+    return limit_made(name, limited(name, {name: read(argument, spot.inside(name))}))
 
 
 def constant(operand: object, spot: ExpressionSpot) -> Any:  # noqa: ANN401  # whatever BSON can hold

@@ -5,15 +5,14 @@ characters: at the start of the text, or behind a character that it cannot match
 pattern that takes linear time, since a filter asks only whether there is a match, not where:
 
 - A repeat at the very beginning need match no more often than it must: `x*y` is `y`, `[a-z]+@` is `[a-z]@`.
-- `foo.*bar` is the first `foo` of a line, then the first `bar` behind it, with no way back.
+- `foo.*bar` need only be tried from the first `foo` of a line: what follows it includes what follows any later one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import product
-from math import prod
-from typing import Final
+from typing import Any, Final
 
 from documents.query.regex import all_chars, overlap, size
 from documents.query.regex_classes import ANY, CLASSES, Chars, chars_of
@@ -22,14 +21,13 @@ from documents.query.regex_parser import Assertion, Group, Literal, Node, Repeat
 MAX_WORK: Final = 50
 """Steps for each character of a text, all patterns of a filter together. A step takes 10 to 20 ns."""
 
-MAX_STEPS: Final = 10**8
-"""Steps of one search where the length of the text is bounded instead: a second or two."""
+MAX_STEPS: Final = 5 * 10**7
+"""Steps of one search where the length of the text is bounded instead: half a second to a second."""
 
-MAX_VARIANTS: Final = 16
 NEWLINE: Final = chars_of("\n")
 ENDLESS: Final = (
     "It could take too long on a long text: a repeat without end follows what it matches itself. Begin the pattern with"
-    " ^, put a character before the repeat that it cannot match, or use .* between texts of fixed length."
+    " ^, put a character before the repeat that it cannot match, or use .* behind texts of fixed length."
 )
 COSTLY: Final = "It takes too many steps for each character of a text. Begin it with ^, or shorten it."
 
@@ -65,7 +63,9 @@ def linear_regex(pattern: str, options: str = "") -> tuple[str, float]:
         UnsafeRegexError: There is none.
     """
     tree, flags = parse_regex(pattern, options)
-    parts = [_linear(alternative, flags) for alternative in tree.alternatives]
+    # Where one alternative skips the rest of a line, it skips what others would match there.
+    equals = EQUALS if len(tree.alternatives) == 1 else EQUALS_AMONG_OTHERS
+    parts = [_linear(alternative, flags, equals) for alternative in tree.alternatives]
     work = max(1, sum(part_work for _, part_work in parts))
     if work > MAX_WORK:
         raise UnsafeRegexError(COSTLY)
@@ -77,11 +77,23 @@ def linear_regex(pattern: str, options: str = "") -> tuple[str, float]:
 
 
 @lru_cache(maxsize=256)
-def longest_text(pattern: str, options: str = "") -> int:
+def longest_text(pattern: str, options: str = "", steps: int = MAX_STEPS) -> int:
     """Return how many bytes a text may have for a search with the pattern as it stands."""
     tree, flags = parse_regex(pattern, options)
     degree = max(1 + _endless(_trimmed(alternative), flags) for alternative in tree.alternatives)
-    return max(1, int((MAX_STEPS / size(tree)) ** (1 / degree)))
+    return max(1, int((steps / size(tree)) ** (1 / degree)))
+
+
+def searched(pattern: str, options: str, steps: int, *, is_match: bool) -> tuple[str, int]:
+    """Return a pattern to search for, and how many bytes a text may have for it to take so many steps.
+
+    Where only a match is asked for, it is the equal that takes linear time, if there is one.
+    """
+    if is_match:
+        with suppress(UnsafeRegexError):
+            linear, work = linear_regex(pattern, options)
+            return linear, int(steps / work)
+    return pattern, longest_text(pattern, options, steps)
 
 
 def _endless(sequence: Sequence, flags: str) -> int:
@@ -101,10 +113,10 @@ def _endless_in(node: Node) -> int:
             return max(sum(map(_endless_in, sequence)) for sequence in node.alternatives)
 
 
-def _linear(sequence: Sequence, flags: str) -> tuple[str, float]:
+def _linear(sequence: Sequence, flags: str, equals: "tuple[Equal, ...]") -> tuple[str, float]:
     """Return the first equal of one alternative that takes linear time."""
     refusal = UnsafeRegexError(ENDLESS)
-    for candidate in (_as_it_is, _without_leading, _line_by_line):
+    for candidate in equals:
         try:
             source, work = candidate(sequence, flags)
         except UnsafeRegexError:
@@ -268,7 +280,7 @@ def _behind_repeat(node: Repeat, state: _State, flags: str) -> _State:
     chars = all_chars(node.node)
     body = _after((node.node,), _State(visits=state.visits), flags)
     before = chars | (state.before if node.least == 0 else frozenset[int]())
-    if state.before.isdisjoint(chars):
+    if state.is_once or state.before.isdisjoint(chars):
         return _State(before, state.visits, is_once=False, work=state.work + body.work)
     if node.most is None:
         raise UnsafeRegexError(ENDLESS)
@@ -280,69 +292,46 @@ def _behind_repeat(node: Repeat, state: _State, flags: str) -> _State:
 # foo.*bar
 
 
-def _line_by_line(sequence: Sequence, flags: str) -> tuple[str, float]:
-    """Return the equal of texts of fixed length with `.*` between them."""
-    parts = [_chained(variant, flags) for variant in _variants(_trimmed(_reduced(sequence)))]
-    return "|".join(source for source, _ in parts), sum(work for _, work in parts)
-
-
-def _variants(sequence: Sequence) -> list[Sequence]:
-    """Return the sequences without alternatives that together match what one with alternatives does."""
-    choices = [list(_choices(node)) for node in sequence]
-    if prod(map(len, choices)) > MAX_VARIANTS:
+def _first_of_a_line(sequence: Sequence, flags: str) -> tuple[str, float]:
+    """Return the equal of what has `.*` between parts, all but the last of fixed length."""
+    first, *rest = _split(_trimmed(_reduced(sequence)))
+    if not rest:
         raise UnsafeRegexError(ENDLESS)
-    return [tuple(node for part in parts for node in part) for parts in product(*choices)]
+    *middle, (gap, last) = rest
+    last = _reduced(last)
+    work = _fixed_work(first) + sum(1 + _fixed_work(part, flags) for _, part in middle) + 1 + _total(last, flags)
+    way = "".join(f"(?>{_dots(least)}?{_source(part)})" for least, part in middle) + _dots(gap) + _source(last)
+    if first and _is_start(first[0], flags):
+        return _source(first) + way, work
+    return f"{_source(first)}(?:{way}|.*+(*SKIP)(*F))", work
 
 
-def _choices(node: Node) -> Iterator[Sequence]:
-    match node:
-        case Group():
-            for alternative in node.alternatives:
-                yield from _variants(alternative)
-        case Repeat(least=0, most=1, is_possessive=False):
-            yield ()
-            yield from _choices(node.node)
-        case _:
-            yield (node,)
-
-
-def _is_dots(node: Node, flags: str) -> bool:
-    any_char = ANY if "s" in flags else ANY - NEWLINE
-    return (
-        isinstance(node, Repeat)
-        and node.most is None
-        and not node.is_possessive
-        and isinstance(node.node, Literal)
-        and node.node.chars >= any_char
-        and node.node.source == "."
-    )
-
-
-def _chained(sequence: Sequence, flags: str) -> tuple[str, float]:
-    pieces: list[list[Node]] = [[]]
-    gaps: list[int] = []
+def _split(sequence: Sequence) -> Iterator[Any]:
+    """Yield what comes before the first `.*`, then each `.*`, as the least of its characters, and what follows it."""
+    part: list[Node] = []
+    least: int | None = None
     for node in sequence:
-        if _is_dots(node, flags) and isinstance(node, Repeat):
-            gaps.append(node.least)
-            pieces.append([])
+        if isinstance(node, Repeat) and node.most is None and node.node.source == "." and not node.is_possessive:
+            yield tuple(part) if least is None else (least, tuple(part))
+            part, least = [], node.least
         else:
-            pieces[-1].append(node)
-    work = sum(1 + _piece_work(piece, flags) for piece in pieces)
-    first = _source(tuple(pieces[0]))
-    if not (pieces[0] and _is_start(pieces[0][0], flags)):
-        start = r"\A" if "s" in flags else "(?m:^)"
-        first = f"{start}(?>.*?{first})"
-    later = zip(gaps, pieces[1:], strict=True)
-    return first + "".join(f"(?>{_dots(gap)}{_source(tuple(piece))})" for gap, piece in later), work
+            part.append(node)
+    yield tuple(part) if least is None else (least, tuple(part))
 
 
 def _dots(least: int) -> str:
-    return {0: ".*?", 1: ".+?"}.get(least, f".{{{least},}}?")
+    return {0: ".*", 1: ".+"}.get(least, f".{{{least},}}")
 
 
-def _piece_work(piece: list[Node], flags: str) -> float:
-    run = [_fixed(node) for node in piece]
-    chars = [each for part in run for each in part or ()]
-    if None in run or ("s" not in flags and any(NEWLINE & each for each in chars)):
+def _fixed_work(part: Sequence, flags: str = "s") -> float:
+    """Return the steps of a part of fixed length, which matches no newline where `.` does not."""
+    fixed = [_fixed(node) for node in part]
+    run = [chars for each in fixed for chars in each or ()]
+    if None in fixed or ("s" not in flags and any(NEWLINE & chars for chars in run)):
         raise UnsafeRegexError(ENDLESS)
-    return _steps(chars)
+    return _steps(run)
+
+
+Equal = Callable[[Sequence, str], tuple[str, float]]
+EQUALS_AMONG_OTHERS: Final[tuple[Equal, ...]] = (_as_it_is, _without_leading)
+EQUALS: Final[tuple[Equal, ...]] = (*EQUALS_AMONG_OTHERS, _first_of_a_line)
