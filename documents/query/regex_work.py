@@ -299,7 +299,7 @@ def _first_of_a_line(sequence: Sequence, flags: str) -> tuple[str, float]:
         raise UnsafeRegexError(ENDLESS)
     *middle, (gap, last) = rest
     last = _reduced(last)
-    work = _fixed_work(first) + sum(1 + _fixed_work(part, flags) for _, part in middle) + 1 + _total(last, flags)
+    work = _fixed_work(first, flags) + sum(1 + _fixed_work(part, flags) for _, part in middle) + 1 + _total(last, flags)
     way = "".join(f"(?>{_dots(least)}?{_source(part)})" for least, part in middle) + _dots(gap) + _source(last)
     if first and _is_start(first[0], flags):
         return _source(first) + way, work
@@ -323,7 +323,7 @@ def _dots(least: int) -> str:
     return {0: ".*", 1: ".+"}.get(least, f".{{{least},}}")
 
 
-def _fixed_work(part: Sequence, flags: str = "s") -> float:
+def _fixed_work(part: Sequence, flags: str) -> float:
     """Return the steps of a part of fixed length, which matches no newline where `.` does not."""
     fixed = [_fixed(node) for node in part]
     run = [chars for each in fixed for chars in each or ()]

@@ -33,7 +33,7 @@ EQUALS: Final = {
 }  # fmt: skip
 REFUSED: Final = [
     "ax*x*y", "ax*y.*z", "[a-f]{100}y", "(?:[a-f]b){300}y", "<[^>]*>", "(a|b){40}x", "^a{0,500}a{0,500}b",
-    "a[^b]*c.*d", r"a.*\sb.*c", "(a|bc).*d", "a?b.*c".replace("a?", "xa?"), "foo.*bar|baz", "a[a-z]{0,90}b", "(?s)^a*.*b.*c.*[d-f]?x+y", "(a|bc)(a|bc)(a|bc)(a|bc)(a|bc).*d",
+    "a[^b]*c.*d", r"a.*\sb.*c", "b[^a].*a", "(a|bc).*d", "a?b.*c".replace("a?", "xa?"), "foo.*bar|baz", "a[a-z]{0,90}b", "(?s)^a*.*b.*c.*[d-f]?x+y", "(a|bc)(a|bc)(a|bc)(a|bc)(a|bc).*d",
 ]  # fmt: skip
 
 
