@@ -89,10 +89,10 @@ def look_at_table(head: bytes, options: ReadOptions, delimiter: str) -> TableLoo
     dialect = dialect.or_else(rows.find_escape())
     if told.delimiter is None and dialect.delimiter is None:
         found, doubt = rows.find_delimiter(delimiter, dialect)
-        dialect = dialect.or_else(Dialect(delimiter=found))
+        dialect = dialect.or_else(Dialect(delimiter=None if found == delimiter else found))
         if doubt:
             doubts.append(Doubt("delimiter", doubt))
-    table = rows.split(dialect)
+    table = rows.split(dialect.or_else(Dialect(delimiter=delimiter)))
     options = replace(options, dialect=dialect)
     if table and options.header is None and dialect.first_row is None and (doubt := _doubt_of_names(table, dialect)):
         doubts.append(Doubt("first_row", doubt))

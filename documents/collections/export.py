@@ -14,7 +14,7 @@ Source:
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +26,7 @@ from bson.errors import BSONError
 from documents.access.actions import Action
 from documents.access.policy import Policy
 from documents.access.rules import Feature
+from documents.catalog.metadata import Kind
 from documents.codec.compressed import Compression
 from documents.codec.csv_writer import find_columns
 from documents.codec.extras import MissingExtraError
@@ -123,6 +124,7 @@ class ExportPlan:
     projection: Projection
     limit: int | None
     operation: Export
+    is_snapshot: bool = True
 
     async def estimate(self) -> int | None:
         """Return about how many documents it will be; None where counting them takes too long."""
@@ -150,7 +152,9 @@ class ExportPlan:
             self.sort.to_mongo() if self.sort else None,
             self.limit or 0,
         )
-        opening = open_snapshot(self.services.connection, self.collection, query, seconds=seconds)
+        opening = open_snapshot(
+            self.services.connection, self.collection, query, seconds=seconds, is_snapshot=self.is_snapshot
+        )
         async with opening as snapshot, aclosing(self._write(snapshot)) as pieces:
             began = time.perf_counter()
             async for piece in pieces:
@@ -178,10 +182,11 @@ class ExportPlan:
             guard_formulas=self.operation.guard_formulas,
         )
         writer = await asyncio.to_thread(self._make_writer, options)
+        known = None if self.is_snapshot or not see else found.keys()
         head, written = writer.start(), 0
         async with aclosing(snapshot.slices()) as slices:
             async for part in slices:
-                data, count = await asyncio.to_thread(_write_slice, writer, part, self.operation.form)
+                data, count = await asyncio.to_thread(_write_slice, writer, part, self.operation.form, known)
                 written += count
                 yield Piece(head + data, written)
                 head = b""
@@ -237,7 +242,17 @@ async def plan_export(planner: Planner, operation: Export, policy: Policy) -> Ex
         await _check_parquet(operation)
     found = await planner.find(replace(find, limit=None, count=None), policy)
     sort = None if find.sort in (None, "") else await _order(found)
-    return ExportPlan(found.services, found.collection, found.filter, sort, found.projection, find.limit, operation)
+    entry = await found.services.catalog.get(found.collection)
+    return ExportPlan(
+        found.services,
+        found.collection,
+        found.filter,
+        sort,
+        found.projection,
+        find.limit,
+        operation,
+        is_snapshot=entry.kind is not Kind.CAPPED,
+    )
 
 
 async def _order(found: FindPlan) -> Sort:
@@ -262,16 +277,20 @@ async def _check_parquet(operation: Export) -> None:
         raise _invalid(f"{place}format", "not-available", str(error)) from None
 
 
-def _write_slice(writer: Writer, part: bytes, form: Format) -> tuple[bytes, int]:
+def _write_slice(writer: Writer, part: bytes, form: Format, known: Collection[str] | None) -> tuple[bytes, int]:
     try:
         documents: list[Exported] = [*(split_batch(part) if form in _AS_STORED else _decoded(part).documents)]
-        return writer.write(documents), len(documents)
+        is_whole = known is None or form not in TABLES or not set(find_columns(documents)).difference(known)
+        data = writer.write(documents) if is_whole else b""
     except BSONError as error:
         raise _damaged() from error
     except OtherDocumentsError as error:
         raise QueryRefusedError(
             "MongoDB found other documents for the rows than for the columns before. Ask for an order with sort."
         ) from error
+    if not is_whole:
+        raise QueryRefusedError("Documents with new fields came in during the export. Name the columns with fields.")
+    return data, len(documents)
 
 
 def _see_slice(see: Callable[[Sequence[Document]], None], part: bytes) -> None:

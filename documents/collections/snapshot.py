@@ -110,7 +110,7 @@ class Snapshot:
 
 @asynccontextmanager
 async def open_snapshot(
-    connection: Connection, collection: str, query: Query, *, seconds: float
+    connection: Connection, collection: str, query: Query, *, seconds: float, is_snapshot: bool = True
 ) -> AsyncGenerator[Snapshot]:
     """Open a snapshot. When the caller fails, is cancelled or leaves, MongoDB gives up what it still does for it.
 
@@ -119,8 +119,9 @@ async def open_snapshot(
         collection: Whose documents.
         query: Which of them.
         seconds: Longest that MongoDB may take for one batch.
+        is_snapshot: Whether all is read as of one moment. MongoDB has no snapshots of capped collections before 8.
     """
-    async with connection.client.start_session(snapshot=True) as session:
+    async with connection.client.start_session(snapshot=is_snapshot) as session:
         try:
             yield Snapshot(connection.collection(collection), query, session, seconds)
         except BaseException:
@@ -165,5 +166,8 @@ def _of_failure(error: OperationFailure) -> StoreError:
             "This took longer than MongoDB keeps a snapshot, which is its minSnapshotHistoryWindowInSeconds."
         )
     if error.code == _SNAPSHOT_UNAVAILABLE:
-        return QueryRefusedError("MongoDB has no snapshot of this collection. Capped ones have none before MongoDB 8.")
+        return QueryRefusedError(
+            "MongoDB has no snapshot of this: neither views of capped collections have one before MongoDB 8, nor what "
+            "was just made anew. Export the collection that the view is of, or try again."
+        )
     return translate(error, writes=False)

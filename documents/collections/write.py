@@ -477,6 +477,8 @@ async def upsert(
                 if not set(error.fields) <= set(on) or target.session is not None or misses >= MISSES:
                     raise
                 continue
+        if target.entry.collation is not None and not _is_written_so(before, selector):
+            raise UniqueViolationError(on)
         change = partial(upserted, before=before, document=document, merge=merge, literal=literal)
         admission = await settle(target, change, before, document)
         if admission.new.raw == before.raw:
@@ -485,6 +487,13 @@ async def upsert(
         if after is not None:
             return _written("updated" if merge else "replaced", target, with_changes(admission, new=after))
     raise WriteConflictError
+
+
+def _is_written_so(before: StoredDocument, selector: Document) -> bool:
+    """Tell whether a document has the very texts of a key, and not such that its collation takes for the same."""
+    stored = before.decode()
+    texts = [(each["$eq"], value_at(stored, path)) for path, each in selector.items()]
+    return all(wanted == found for wanted, found in texts if isinstance(wanted, str) and isinstance(found, str))
 
 
 def upserted(

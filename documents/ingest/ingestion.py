@@ -381,9 +381,14 @@ class Ingestion:
         return Plan(partial(self.stores.quarantine.get, operation.collection, operation.id))
 
     async def replay(self, operation: ChangeQuarantine, policy: Policy) -> Plan[Job]:
-        """Plan a job that tries records of the quarantine again; `run` does it."""
+        """Plan a job that tries records of the quarantine again; `run` does it.
+
+        Raises:
+            QueryRefusedError: The collection is of a kind that takes no loads, by now.
+        """
         policy.require(operation.collection, Action.CREATE, Action.UPDATE, Action.DELETE)
         _require_choice(operation)
+        (await self._services.catalog.get_or_new(operation.collection)).check_kind(Deed.LOAD)
         return Plan(partial(self._create_replay, operation, policy.name), writes=True)
 
     async def discard(self, operation: ChangeQuarantine, policy: Policy) -> Plan[int]:

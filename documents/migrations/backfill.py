@@ -19,6 +19,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
+from documents.catalog.metadata import REFUSALS, Deed, list_metadata
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import NOT_THE_REQUEST, translate
@@ -26,7 +27,7 @@ from documents.errors import StoreError
 from documents.migrations.batch import change_batch, said_by, try_out
 from documents.migrations.checkpoints import Checkpoint, CheckpointMovedError, claim_checkpoint, move_checkpoint
 from documents.migrations.compile import Change
-from documents.migrations.errors import DocumentFailedError, LagUnknownError
+from documents.migrations.errors import DocumentFailedError, LagUnknownError, MigrationFailedError
 from documents.migrations.held import STEP_SECONDS, MigrationLock, is_transient
 from documents.migrations.throttle import FULL_SPEED, Throttle, is_paused, read_lag
 from documents.migrations.walk import find_ids_after, find_matching, value_of
@@ -93,12 +94,13 @@ async def run_backfill(
 
     Raises:
         DocumentFailedError: One cannot be changed. Those before it are.
-        MigrationFailedError: The change is none that MongoDB accepts.
+        MigrationFailedError: The change is none that MongoDB accepts, or none for this kind of collection.
         OperationEditedError: It began as another one.
         LagUnknownError: The throttle has a limit of the lag, which may not be read.
         LockLostError: Nothing was written since.
         StoreError: MongoDB cannot be reached, or others kept writing the same documents for a minute.
     """
+    await _check_kind(connection, change.collection)
     checkpoint = await claim_checkpoint(connection.database, key, fingerprint=change.fingerprint, lock=lock)
     if not checkpoint.is_complete:
         await try_out(connection, change)
@@ -116,6 +118,14 @@ async def run_backfill(
         checkpoint = await backfill.go_on(checkpoint)
         await asyncio.sleep(throttle.seconds_ahead(checkpoint.done - done, time.monotonic() - began))
         yield meter.read(checkpoint)
+
+
+async def _check_kind(connection: Connection, collection: str) -> None:
+    with Running(Deadline(STEP_SECONDS), writes=False):
+        kinds = [found.kind async for _, found in list_metadata(connection, name=collection)]
+    for refusal in (REFUSALS.get((kind, Deed.TRANSACTION)) for kind in kinds):
+        if refusal is not None:
+            raise MigrationFailedError(f"{collection} cannot be changed by a migration. {refusal}")
 
 
 class _Backfill:

@@ -80,7 +80,6 @@ QUESTIONS: Final = {
 """Methods that read, though they are POSTs."""
 
 EXCEPTIONS: Final = {
-    "capped": {":export": 422},
     "cheap": {":indexes": 422},  # a view
     "failing": {what: 422 for what in ("", "exact", *READS, *QUESTIONS) if what not in {":contract", ":quarantine"}},
 }
