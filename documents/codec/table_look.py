@@ -29,6 +29,9 @@ CERTAIN: Final = 0.9
 """Share of rows that must have as many cells as the first one has."""
 
 _MOST: Final = 0.5
+_MANY: Final = 10
+"""Rows from which on it is doubted that most of them are at fault, rather than how they are read."""
+
 _SAMPLE_CHARACTERS: Final = 64 * 1024
 _LIMIT: Final = 1024 * 1024
 _SEP: Final = re.compile(r"sep=(.)\Z", re.IGNORECASE)
@@ -153,8 +156,8 @@ class _Sample:
         best = max(usable, key=lambda each: (usable[each].share, each == usual, usable[each].cells))
         fit = usable[best]
         rivals = [each for each in usable if each != best and usable[each].share >= CERTAIN]
-        if best == usual and not rivals:
-            return best, None  # rows that are uneven are put aside one by one, as ever
+        if best == usual and not rivals and (fit.share >= _MOST or fit.rows < _MANY):
+            return best, None  # rows that are uneven are put aside one by one
         if fit.share < CERTAIN:
             return (
                 best,
@@ -171,6 +174,8 @@ class _Fit:
     share: float
     others: float
     """Share of the rows behind the first that have several cells."""
+    rows: int = 0
+    """How many are behind the first."""
 
 
 def _evenness(rows: Sequence[Sequence[str]]) -> _Fit:
@@ -179,7 +184,7 @@ def _evenness(rows: Sequence[Sequence[str]]) -> _Fit:
     cells, counts = len(rows[0]), Counter(map(len, rows[1:]))
     total = max(len(rows) - 1, 1)
     several = sum(count for length, count in counts.items() if length > 1)
-    return _Fit(cells, counts[cells] / total if len(rows) > 1 else 1.0, several / total)
+    return _Fit(cells, counts[cells] / total if len(rows) > 1 else 1.0, several / total, len(rows) - 1)
 
 
 def _without(usual: str, fits: dict[str, _Fit], space: _Fit) -> tuple[str, str | None]:

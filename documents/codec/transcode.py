@@ -1,4 +1,4 @@
-"""Text of any encoding as UTF-8. A byte that does not belong there becomes one that UTF-8 refuses, in its place."""
+"""Text of any encoding as UTF-8. A byte that does not belong there stays as it is, where UTF-8 refuses it as well."""
 
 import codecs
 from typing import Final, Protocol
@@ -6,11 +6,16 @@ from typing import Final, Protocol
 _REFUSED: Final = "\udcff"
 """Becomes the byte FF, which no UTF-8 text has."""
 
+_GOES_ON: Final = range(0x80, 0xC0)
+"""Bytes that UTF-8 refuses unless they follow another one."""
+
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return _REFUSED, error.end
+    raw = error.object[error.start : error.end]
+    mark = "" if raw[0] in _GOES_ON else _REFUSED  # what could begin a character is kept from becoming one
+    return mark + raw.decode(errors="surrogateescape"), error.end
 
 
 codecs.register_error("sheaf-mark", _mark)

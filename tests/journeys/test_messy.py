@@ -4,8 +4,14 @@ import csv
 import gzip
 import io
 import json
+import re
 import subprocess
+import sys
+import tarfile
+import zipfile
+from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,9 +19,13 @@ from typing import Any, Final, cast
 import pytest
 
 from documents.codec.csv_columns import parse_columns
-from documents.codec.formats import ReadOptions
+from documents.codec.csv_reader import HeaderError
+from documents.codec.dialect import Dialect, FirstRow
+from documents.codec.formats import FORMATS, ReadOptions
 from documents.codec.records import Format
 from documents.codec.sniff import HEAD_BYTES, sniff
+from documents.codec.table_look import look_at_table
+from documents.errors import SourceMisreadError
 from documents.ingest.profiles import read_load_profile
 from documents.lifecycle import Store
 from documents.profile.report import Field, read_profile
@@ -23,6 +33,17 @@ from tests.documents.ingest.loading import load, stored, without_ids
 
 DATA: Final = Path(__file__).parent / "data"
 FETCHED: Final = Path(__file__).parents[2] / "benchmarks" / ".cache" / "messy"
+WHEELS: Final = Path.home() / ".cache" / "sheaf-messy"
+PYTHON_PACKAGES: Final = (
+    "statsmodels==0.15.0",
+    "scikit-learn==1.9.1",
+    "bokeh-sampledata==2026.1",
+    "pyarrow==26.0.1",
+    "csvkit==2.2.0",
+    "agate==1.14.2",
+)
+SOURCES: Final = ("csvkit", "agate")
+"""Packages whose tables are in what they are built from."""
 FLIGHTS: Final = "flights-3m.parquet"
 PACKAGES: Final = ("vega-datasets@3.2.1", "world-countries@5.1.0")
 
@@ -142,6 +163,147 @@ def fetch() -> Path:
             subprocess.run(["tar", "xzf", FETCHED / packed.stdout.strip(), "-C", folder], check=True)
         (FETCHED / "whole").touch()
     return FETCHED
+
+
+def fetch_python(package: str, folder: Path) -> list[Path]:
+    """Return the tables and Parquet files of a package, fetched if need be."""
+    name, _, version = package.partition("==")
+    is_source = name in SOURCES
+    stem = f"{name.replace('-', '_')}-{version}"
+    ending = "*.tar.gz" if is_source else "*.whl"
+    if not list(WHEELS.glob(stem + ending)):
+        built = ["--no-binary", ":all:"] if is_source else ["--only-binary", ":all:"]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *built, "--dest", WHEELS, package]
+        subprocess.run(command, check=True)
+    [packed, *_] = WHEELS.glob(stem + ending)
+    if is_source:
+        with tarfile.open(packed) as archive:
+            archive.extractall(folder, filter="data")
+    else:
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(folder, [each for each in archive.namelist() if _ENDING.search(each)])
+    return sorted(path for path in folder.rglob("*") if path.is_file() and _ENDING.search(path.name))
+
+
+FEW: Final = 10
+"""Rows up to which most may be at fault without a doubt about how they are read."""
+
+_ENDING: Final = re.compile(r"\.(csv|tsv|tab|parquet)(\.gz)?$")
+
+
+def rows_of(raw: bytes, options: ReadOptions, delimiter: str) -> list[list[str]]:
+    """Return the rows that Python's csv reads in a table, told its dialect."""
+    dialect = options.dialect.or_else(Dialect(delimiter=delimiter, quote='"'))
+    plain = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
+    text = plain.decode(dialect.encoding or "utf-8-sig")
+    text = text.partition("\n")[2] if dialect.skip else text
+    if dialect.delimiter == " ":
+        return [line.split() for line in text.splitlines() if line.strip()]
+    lines = io.StringIO(text, newline="")
+    rows = csv.reader(
+        lines, delimiter=dialect.delimiter or ",", escapechar=dialect.escape, doublequote=dialect.escape is None
+    )
+    return [row for row in rows if row]
+
+
+def look(raw: bytes, delimiter: str) -> tuple[ReadOptions, list[str]]:
+    """Return how a table would be read, and in which sentences it would be refused as long as nobody has said so."""
+    head = raw[:HEAD_BYTES]
+    try:
+        found = look_at_table(head, ReadOptions(), delimiter)
+    except HeaderError as error:
+        told = ReadOptions(dialect=Dialect(fix_header=True))
+        return look_at_table(head, told, delimiter).options, [str(error)]
+    return found.options, [doubt.detail for doubt in found.doubts]
+
+
+def may_be_split(raw: bytes) -> bool:
+    """Tell whether most lines of a table have something that may separate cells."""
+    plain = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
+    lines = plain.decode("latin-1").split("\n")[:200]
+    return sum(bool(re.search(r"\S[,;|\t]", line)) for line in lines) * 2 > len(lines)
+
+
+async def check_table(store: Store, path: Path, form: Format, delimiter: str) -> str:
+    """Load a table, and return what became of it: equal, refused with a sentence, or equal once it was accepted."""
+    raw, collection = bytes_of(path), "messy_table"
+    options, sentences = look(raw, delimiter)
+    await store.connection.collection(collection).drop()
+    try:
+        told = await load(store, collection, raw, form=form, options=options)
+    except SourceMisreadError:
+        return "refused"
+    names = [name for name, _ in told.job.columns or ()]
+    rows = rows_of(raw, options, delimiter)
+    rows = rows if options.dialect.first_row is FirstRow.DATA else rows[1:]
+    fitting = [row for row in rows if len(row) == len(names)]
+    counts = told.books.counts
+    assert sentences or len(names) > 1 or not may_be_split(raw)
+    assert sentences or len(fitting) * 2 >= len(rows) or len(rows) <= FEW
+    assert (counts.inserted, counts.quarantined) == (len(fitting), len(rows) - len(fitting))
+    found = [values_of(document) for document in without_ids(await stored(store, collection))]
+    assert found == [[cell for cell in row if cell] for row in fitting]
+    return "accepted" if sentences else "put aside in part" if counts.quarantined else "equal"
+
+
+def bytes_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def values_of(document: dict[str, Any]) -> list[Any]:
+    """Return the cells of a row, those of nested columns too."""
+    values: list[Any] = []
+    for value in document.values():
+        values += values_of(cast("dict[str, Any]", value)) if isinstance(value, dict) else [value]
+    return values
+
+
+@pytest.mark.messy
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("package", PYTHON_PACKAGES)
+async def test_all_of_a_python_package(store: Store, tmp_path: Path, package: str) -> None:
+    seen = Counter[str]()
+    paths = fetch_python(package, tmp_path)
+    assert paths
+    for path in paths:
+        sniffed = sniff(bytes_of(path)[:HEAD_BYTES], path.name)
+        if sniffed.alien or sniffed.format is None:
+            seen["alien"] += 1
+            continue
+        delimiter = FORMATS[sniffed.format].delimiter
+        try:
+            if delimiter is not None:
+                seen[await check_table(store, path, sniffed.format, delimiter)] += 1
+            else:
+                seen[await check_parquet(store, path)] += 1
+        except Exception as error:
+            error.add_note(f"{path.relative_to(tmp_path)}")
+            raise
+    print(package, dict(seen))  # noqa: T201  # what the run is for
+    assert seen.total() == len(paths)
+
+
+async def check_parquet(store: Store, path: Path) -> str:
+    """Load a Parquet file, and return what became of it."""
+    collection, table = "messy_parquet", read_table(path)
+    await store.connection.collection(collection).drop()
+    try:
+        await load(store, collection, bytes_of(path), form=Format.PARQUET)
+    except SourceMisreadError:
+        return "refused"
+    found = without_ids(await stored(store, collection))
+    assert [texts_of(row) for row in found] == [texts_of(row) for row in table.to_pylist()]
+    return "equal"
+
+
+def texts_of(row: dict[str, Any]) -> list[str]:
+    """Return what a row of Parquet says, its dates as they are stored."""
+    return [
+        str(value.replace(microsecond=value.microsecond // 1000 * 1000, tzinfo=None))
+        if isinstance(value, datetime)
+        else str(value)
+        for value in row.values()
+    ]
 
 
 @pytest.mark.messy

@@ -47,6 +47,8 @@ def test_dialects_that_are_certain(data: bytes) -> None:
         (b"Sepal.Length,Species\nx,y\n", ["nested"], [{"Sepal": {"Length": "x"}, "Species": "y"}]),
         (b"Chins Situps\n5  162\n2 110\n", ["delimiter"], [{"Chins": "5", "Situps": "162"}]),
         (b"A title\na;b;c\n1;2;3\n4;5;6\n", ["delimiter"], []),
+        (b"Weight,Pig\n" + b"1,26,4601\n" * 12, ["delimiter"], []),  # R leaves out the name of the first column
+        (b"a,b\n" + b"1,2\n" * 3 + b"a title\n" * 12, ["delimiter"], []),  # several tables in a file
     ],
 )
 def test_doubts(data: bytes, settings: list[str], rows: list[dict[str, Any]]) -> None:
@@ -108,3 +110,23 @@ def test_a_byte_that_its_encoding_lacks_is_a_fault_of_its_row() -> None:
         (3, "malformed-csv"),
         (4, {"a": "z"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "raw"),
+    [
+        ("windows-1252", b"b,\x81\x8d"),
+        ("utf-8", b"b,\xff\xe9"),
+        ("utf-8", b"b,K\xe4se"),  # Latin-1 that begins late
+        ("ascii", b"b,\xff\xc3\xff\xa9"),  # of what would be a character in UTF-8, FF keeps the bytes apart
+    ],
+)
+def test_bytes_that_are_no_text_are_kept(encoding: str, raw: bytes) -> None:
+    data = b"a,b\n1,2\n" + raw.replace(b"\xff\xc3\xff", b"\xc3") + b"\n3,4\n"
+    options = ReadOptions(dialect=Dialect(encoding=encoding))
+    for cuts in (), range(1, 40):
+        first, bad, last = read_with(make_reader(Format.CSV, options), data, cuts)
+        assert (first.document, last.document) == ({"a": "1", "b": "2"}, {"a": "3", "b": "4"})
+        assert bad.fault is not None
+        assert bad.fault.code == "malformed-csv"
+        assert bad.raw in (raw, raw.replace(b"\xff\xa9", b"\xa9"))
