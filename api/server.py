@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import threading
 from asyncio import TimerHandle
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from importlib import import_module
+from multiprocessing import parent_process
 from socket import socket
 from types import FrameType
 from typing import Final, cast
@@ -35,6 +37,12 @@ HALF_CLOSED_SECONDS: Final = 0.5
 KEEP_ALIVE_SECONDS: Final = 30
 LAST_CALL_SECONDS: Final = 0.25
 """Between the last connection that is accepted and the end of those that ask for nothing."""
+
+HEALTHCHECK_SECONDS: Final = 60
+"""After so long a process that says nothing is replaced. On a busy machine it takes a while until it has started."""
+
+ORPHAN_SECONDS: Final = 1
+"""What requests get to finish when the process that started the servers has died."""
 
 BACKLOG: Final = 2048
 
@@ -213,6 +221,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start to listen."""
         self._loop = asyncio.get_running_loop()
+        self._stop_without_parent(self._loop)
         spare_the_collector()
         await super().startup(sockets=sockets)
         if self.started and self._on_listening is not None:
@@ -225,7 +234,6 @@ class DrainingServer(uvicorn.Server):
             super().handle_exit(sig, frame)
             return
         draining.begin()
-        self._captured_signals.append(sig)
         self._loop.call_soon_threadsafe(self._loop.call_later, self._delay_seconds, self._exit)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
@@ -254,6 +262,23 @@ class DrainingServer(uvicorn.Server):
 
     def _exit(self) -> None:
         self.should_exit = True
+
+    def _stop_without_parent(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop as soon as the process that started this one has died: nobody else would, and the port stays taken."""
+        parent = parent_process()
+        if parent is None:
+            return
+
+        def stop() -> None:
+            self.config.timeout_graceful_shutdown = ORPHAN_SECONDS
+            self._exit()
+
+        def wait() -> None:
+            parent.join()
+            with suppress(RuntimeError):  # the loop has ended before
+                loop.call_soon_threadsafe(stop)
+
+        threading.Thread(target=wait, daemon=True, name="sheaf-parent").start()
 
 
 def _waiting_at(door: socket) -> list[socket]:
@@ -354,6 +379,7 @@ def run_server(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.drain_timeout.total_seconds()),
         backlog=BACKLOG,
+        timeout_worker_healthcheck=HEALTHCHECK_SECONDS,
     )
     config.limits = settings
     config.drain_delay_seconds = settings.drain_delay.total_seconds()

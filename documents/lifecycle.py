@@ -28,7 +28,8 @@ from documents.database.connect import connect
 from documents.database.connection import Connection
 from documents.database.cursor_secret import CursorSecret
 from documents.database.deadline import Deadline, Running
-from documents.database.embedded import acquire
+from documents.database.embedded import EmbeddedMongo, acquire
+from documents.database.keeper import keep_running
 from documents.errors import StoreError
 from documents.indexes.apply import State, apply_plan
 from documents.indexes.compare import compare_indexes
@@ -106,8 +107,8 @@ async def open_store(
         InvalidRevisionError: The revisions cannot be read, and the settings say to refuse.
     """
     async with (
-        _reach(settings, announce) as uri,
-        _open_store(uri, settings, policies, prepares=prepares, counts_queries=counts_queries) as store,
+        open_connection(settings, announce=announce) as connection,
+        _open_store(connection, settings, policies, prepares=prepares, counts_queries=counts_queries) as store,
     ):
         if migrations is not None and settings.migrations is not AtStart.IGNORE:
             await _check_migrations(store.connection, migrations, refuses=settings.migrations is AtStart.REFUSE)
@@ -125,32 +126,39 @@ async def open_connection(settings: Settings, *, announce: Announce = lambda _: 
     Raises:
         EmbeddedMongoError: The embedded MongoDB cannot be started here.
     """
-    async with _reach(settings, announce) as uri:
+    async with _reach(settings, announce) as (uri, lease):
         connection = await connect(uri, database=settings.database, max_pool_size=settings.max_pool_size)
+        keeping = asyncio.create_task(keep_running(lease, connection)) if lease else None
         try:
             yield connection
         finally:
+            if keeping is not None:
+                keeping.cancel()
             await connection.close()
 
 
 @asynccontextmanager
-async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[str]:
-    """Give the URI of the deployment, which runs at least as long as this."""
+async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[tuple[str, EmbeddedMongo | None]]:
+    """Give the URI of the deployment, which runs at least as long as this, and the lease on it if it is embedded."""
     if settings.mongodb_uri is not None:
-        yield settings.mongodb_uri.get_secret_value()
+        yield settings.mongodb_uri.get_secret_value(), None
         return
     lease = await asyncio.to_thread(acquire, settings.data_dir, announce=announce, mongod=settings.mongod)
     try:
-        yield lease.uri
+        yield lease.uri, lease
     finally:
         await asyncio.to_thread(lease.release)
 
 
 @asynccontextmanager
 async def _open_store(
-    uri: str, settings: Settings, policies: Policies | None, *, prepares: bool, counts_queries: bool
+    connection: Connection,
+    settings: Settings,
+    policies: Policies | None,
+    *,
+    prepares: bool,
+    counts_queries: bool,
 ) -> AsyncGenerator[Store]:
-    connection = await connect(uri, database=settings.database, max_pool_size=settings.max_pool_size)
     loader, finder, committer = Loader(connection), Finder(), Committer(connection)
     shapes = ShapeLog()
     try:
@@ -187,7 +195,6 @@ async def _open_store(
         await finder.close()
         await committer.close()
         await shapes.close()
-        await connection.close()
 
 
 def read_policies(settings: Settings) -> Policies | None:

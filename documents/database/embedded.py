@@ -8,10 +8,13 @@ running.lock      held by the mongod itself, from before it starts until it is g
                   for its end, need no process id, which might belong to another process by now
 """
 
+import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +29,9 @@ from documents.database.replica_set import ADMIN, USER, NoPrimaryError, prepare,
 __all__ = ["EmbeddedMongo", "EmbeddedMongoError", "acquire"]
 
 PATIENCE_SECONDS = 60.0
+STOP_SECONDS = 10.0
+"""How long a mongod may take to stop cleanly. One that takes longer is killed: its journal has all that counts."""
+
 CACHE_GB = 0.5
 
 Announce = Callable[[str], None]
@@ -35,6 +41,15 @@ def _say_nothing(_: str) -> None:
     """Announce to nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """How a mongod is started."""
+
+    program: Path
+    cache_gb: float
+    parameters: Mapping[str, str | int | bool]
+
+
 class EmbeddedMongo:
     """A lease on a data folder's mongod: while one is held, it is not stopped. `acquire` gives leases.
 
@@ -42,11 +57,13 @@ class EmbeddedMongo:
         uri: For reading and writing every database. A secret, as is `admin_uri`.
         admin_uri: For what only an administrator may do, such as fail points in tests.
         version: MongoDB's.
-        pid: The mongod's process id at the time of `acquire`.
+        pid: The mongod's process id at the time of `acquire`, or of the last `revive`.
         started: Whether this lease started the mongod; False when it found it running.
     """
 
-    def __init__(self, folder: DataFolder, endpoint: Endpoint, hold: SharedHold, *, started: bool) -> None:
+    def __init__(
+        self, folder: DataFolder, endpoint: Endpoint, hold: SharedHold, launch: _Launch, *, started: bool
+    ) -> None:
         self.uri = render_uri(USER, endpoint.password, endpoint.port)
         self.admin_uri = render_uri(ADMIN, endpoint.admin_password, endpoint.port)
         self.version = endpoint.version or ""
@@ -55,6 +72,7 @@ class EmbeddedMongo:
         self.started = started
         self._folder = folder
         self._endpoint = endpoint
+        self._launch = launch
         self._key = folder.key()
         self._hold: SharedHold | None = hold
         self._releasing = threading.Lock()
@@ -62,8 +80,29 @@ class EmbeddedMongo:
     def __repr__(self) -> str:
         return f"EmbeddedMongo(data_dir={str(self.data_dir)!r}, version={self.version!r}, started={self.started})"
 
+    def wait_until_ended(self) -> None:
+        """Wait until the mongod has ended, however it did."""
+        wait_until_free(self._folder.running_lock)
+
+    def revive(self) -> None:
+        """Start a mongod that has ended again, at the port where it was, unless another holder has done so.
+
+        Raises:
+            EmbeddedMongoError: It cannot be started, or not there.
+        """
+        with _explaining(self._folder), _transition(self._folder, _say_nothing):
+            endpoint = _join(self._folder, _say_nothing) or _start(
+                self._folder, _say_nothing, self._launch, known=self._endpoint, ports=[self._endpoint.port]
+            )
+        if endpoint.port != self._endpoint.port:
+            raise EmbeddedMongoError(
+                f"The MongoDB in {self.data_dir} has moved from port {self._endpoint.port} to {endpoint.port}. "
+                "Start this process again."
+            )
+        self._endpoint, self.pid = endpoint, endpoint.pid or 0
+
     def release(self) -> None:
-        """Give up the lease, once. The last one stops mongod cleanly and waits for its end.
+        """Give up the lease, once. The last one stops mongod and waits for its end; one that does not answer is killed.
 
         Raises:
             EmbeddedMongoError: It does not answer.
@@ -84,7 +123,7 @@ class EmbeddedMongo:
     def _stop_without_folder(self) -> None:
         """Stop a mongod whose folder was deleted; it cannot live long without its files in any case."""
         with suppress(PyMongoError):
-            shut_down(self._endpoint, self._key)
+            shut_down(self._endpoint, self._key, patience=STOP_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -115,21 +154,27 @@ def acquire(
     Raises:
         EmbeddedMongoError: It cannot be had; the message says what to do.
     """
-    program = find_mongod(mongod)
+    start = _Launch(find_mongod(mongod), cache_gb, parameters or {})
     folder = DataFolder(data_dir)
-    try:
+    with _explaining(folder):
         folder.create()
         with _transition(folder, announce):
+            is_first = is_free(folder.holders_lock)
             hold = SharedHold(folder.holders_lock)
             try:
                 joined = _join(folder, announce)
-                endpoint = joined or _start(
-                    folder, announce, program=program, cache_gb=cache_gb, parameters=parameters or {}
-                )
+                endpoint = joined or _start_afresh(folder, announce, start, may_move=is_first)
             except BaseException:
                 hold.release()
                 raise
-            return EmbeddedMongo(folder, endpoint, hold, started=joined is None)
+            return EmbeddedMongo(folder, endpoint, hold, start, started=joined is None)
+
+
+@contextmanager
+def _explaining(folder: DataFolder) -> Generator[None]:
+    """Say what to do about a data folder that cannot be used."""
+    try:
+        yield
     except OSError as error:
         raise EmbeddedMongoError(
             f"The data folder {folder.path} cannot be used: {error}. Mend that, or choose another with SHEAF_DATA_DIR."
@@ -156,24 +201,26 @@ def _join(folder: DataFolder, announce: Announce) -> Endpoint | None:
     return _prepare(folder, endpoint)
 
 
-def _start(
-    folder: DataFolder,
-    announce: Announce,
-    *,
-    program: Path,
-    cache_gb: float,
-    parameters: Mapping[str, str | int | bool],
-) -> Endpoint:
+def _start_afresh(folder: DataFolder, announce: Announce, start: _Launch, *, may_move: bool) -> Endpoint:
+    """Start mongod for a new lease; others that are held already would not find it at another port."""
     known = folder.load() or Endpoint()
-    folder.key()
     announce(f"Starting MongoDB in {folder.path}.")
-    for port in offer_ports(known.port):
+    ports = offer_ports(known.port) if may_move or not known.port else [known.port]
+    return _start(folder, announce, start, known=known, ports=ports)
+
+
+def _start(
+    folder: DataFolder, announce: Announce, start: _Launch, *, known: Endpoint, ports: Iterable[int]
+) -> Endpoint:
+    """Start mongod at the first of `ports` that can be had."""
+    folder.key()
+    for port in ports:
         if known.port not in (0, port):
             announce(f"Port {known.port} is taken, so MongoDB moves to {port}.")
         # Saved first: should this process be killed now, the next one finds the mongod that comes up.
         folder.save(endpoint := known.model_copy(update={"port": port, "pid": None}))
         try:
-            launch(program, folder, port=port, cache_gb=cache_gb, parameters=parameters)
+            launch(start.program, folder, port=port, cache_gb=start.cache_gb, parameters=start.parameters)
             prepared = _prepare(folder, endpoint)
         except PortTakenError:
             continue
@@ -186,7 +233,8 @@ def _start(
                 f"MongoDB ended while it was starting in {folder.path}.\n{lines}\nThe whole log is {folder.log}."
             )
         return prepared
-    raise EmbeddedMongoError("No port was free for MongoDB. Stop something that listens, or set SHEAF_MONGODB_URI.")
+    where = f"Port {known.port} is taken" if known.port else "No port was free"
+    raise EmbeddedMongoError(f"{where}, so MongoDB cannot start. Stop what listens there, or set SHEAF_MONGODB_URI.")
 
 
 def _prepare(folder: DataFolder, endpoint: Endpoint) -> Endpoint | None:
@@ -213,11 +261,28 @@ def _stop(folder: DataFolder, endpoint: Endpoint) -> None:
     if is_free(folder.running_lock):
         return
     try:
-        shut_down(endpoint, folder.key())
+        shut_down(endpoint, folder.key(), patience=STOP_SECONDS)
+    except AutoReconnect as error:
+        _kill(folder, endpoint, error)
     except PyMongoError as error:
         if not is_free(folder.running_lock):
             raise EmbeddedMongoError(_advise(folder, "it does not let itself be stopped")) from error
-    wait_until_free(folder.running_lock)
+    if not wait_until_free(folder.running_lock, STOP_SECONDS):
+        _kill(folder, endpoint)
+        wait_until_free(folder.running_lock)
+
+
+def _kill(folder: DataFolder, endpoint: Endpoint, reason: Exception | None = None) -> None:
+    """Kill a mongod that does not answer, such as one that is frozen.
+
+    The endpoint's process id is that of the mongod that runs: it is unset before one starts, and set once it answers.
+    """
+    if is_free(folder.running_lock):
+        return
+    if endpoint.pid is None:
+        raise EmbeddedMongoError(_advise(folder, "it does not let itself be stopped")) from reason
+    with suppress(ProcessLookupError):
+        os.kill(endpoint.pid, signal.SIGKILL)
 
 
 def _stop_after(failure: BaseException, folder: DataFolder, endpoint: Endpoint) -> None:

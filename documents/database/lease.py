@@ -6,6 +6,7 @@ No child inherits one, save where it is passed on purpose.
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,8 +87,23 @@ def is_free(path: Path) -> bool:
         _close(descriptor)
 
 
-def wait_until_free(path: Path) -> None:
-    """Wait until nobody holds `path`."""
+def wait_until_free(path: Path, timeout: float | None = None) -> bool:
+    """Wait until nobody holds `path`; return whether that came in time.
+
+    Args:
+        path: The lock.
+        timeout: Seconds; None waits for as long as it takes.
+    """
+    if timeout is None:
+        _wait_until_free(path)
+        return True
+    waiting = threading.Thread(target=_wait_until_free, args=(path,), daemon=True)  # no `flock` ends by itself
+    waiting.start()
+    waiting.join(timeout)
+    return not waiting.is_alive()
+
+
+def _wait_until_free(path: Path) -> None:
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -33,6 +33,9 @@ USER_EXISTS = 51003
 AWAIT_MS = 500
 ANSWER_MS = 60_000  # mongod itself waits half a minute where a stranger on its former port stays mute
 
+PROBE_MS = 2_000
+"""How long a mongod may take over a ping before it counts as one that does not answer."""
+
 Client = MongoClient[dict[str, Any]]
 
 
@@ -69,13 +72,21 @@ def prepare(endpoint: Endpoint, key: str, *, deadline: float) -> Endpoint:
         return endpoint.model_copy(update={"ready": True, "pid": int(status["pid"]), "version": status["version"]})
 
 
-def shut_down(endpoint: Endpoint, key: str) -> None:
+def shut_down(endpoint: Endpoint, key: str, *, patience: float) -> None:
     """Tell the mongod at the port to end cleanly; it may take a moment more until it has.
 
+    Args:
+        endpoint: Of the mongod that runs.
+        key: The text of the key file.
+        patience: Seconds that it may take over the shutdown, once it has shown that it answers.
+
     Raises:
-        PyMongoError: It does not answer, or does not take the key.
+        AutoReconnect: It does not answer.
+        PyMongoError: It does not take the key.
     """
-    with _connect(endpoint.port, key, answer_ms=None) as client:  # a shutdown takes its time
+    with _connect(endpoint.port, key, answer_ms=PROBE_MS) as client:
+        client.admin.command("ping")
+    with _connect(endpoint.port, key, answer_ms=int(patience * 1000)) as client:
         try:
             # There is no other node to hand over to, hence `force`; the shutdown is a clean one all the same.
             client.admin.command("shutdown", force=True, timeoutSecs=0)
@@ -85,7 +96,7 @@ def shut_down(endpoint: Endpoint, key: str) -> None:
             return  # the connection that closes is the answer
 
 
-def _connect(port: int, key: str, *, answer_ms: int | None) -> Client:
+def _connect(port: int, key: str, *, answer_ms: int) -> Client:
     return MongoClient[dict[str, Any]](
         LOOPBACK,
         port,

@@ -114,7 +114,7 @@ def _refuse_exposure(settings: Settings, *, is_open: bool) -> None:
 def _unwinding_on_sigterm() -> Generator[None]:
     """Make SIGTERM end the process by an exception, as Ctrl-C does, so that the lease on MongoDB is given back.
 
-    uvicorn raises the signal once more when it has stopped serving; by default that would end the process at once.
+    So it is before the server runs, and where a second signal cuts the draining short: uvicorn raises that once more.
     """
     previous = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -508,8 +509,34 @@ def test_a_mongod_that_hangs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(embedded, "PATIENCE_SECONDS", 0.2)
     with pytest.raises(EmbeddedMongoError, match=f"(?s)does not answer.*kill {lease.pid}"):
         acquire(data_dir)
-    with pytest.raises(EmbeddedMongoError, match="stopped"):
+    lease.release()  # which kills what does not answer
+    assert not _is_running(data_dir)
+
+
+def test_a_killed_mongod_is_started_again_once(data_dir: Path) -> None:
+    leases = [acquire(data_dir) for _ in range(3)]
+    _insert(leases[0].uri, range(10))
+    _kill_mongod(leases[0])
+    with ThreadPoolExecutor() as threads:
+        for _ in threads.map(EmbeddedMongo.revive, leases):
+            pass
+    assert len({lease.pid for lease in leases}) == 1
+    assert all(lease.uri == leases[0].uri for lease in leases)
+    assert _count(leases[0].uri) == 10
+    for lease in leases:
         lease.release()
+    assert not _is_running(data_dir)
+
+
+def test_what_is_started_again_stays_where_it_was(data_dir: Path) -> None:
+    with acquire(data_dir) as lease:
+        port = DataFolder(data_dir).load()
+        assert port is not None
+        _kill_mongod(lease)
+        with socket.create_server(("127.0.0.1", port.port)), pytest.raises(EmbeddedMongoError, match="is taken"):
+            lease.revive()
+        lease.revive()
+        _insert(lease.uri, range(1))
 
 
 def test_a_running_mongod_without_its_connection_file(data_dir: Path) -> None:
