@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import signal
 import socket
 import stat
@@ -33,6 +34,9 @@ ADVICE: Mapping[int, str] = {
     127: "A library is missing: the embedded MongoDB needs OpenSSL 3 (libssl3). Install it, or set SHEAF_MONGODB_URI.",
     -signal.SIGILL: "MongoDB 5 and later need a processor with AVX. Set SHEAF_MONGODB_URI to one that runs elsewhere.",
 }
+FULL_BYTES = 64 * 1024 * 1024
+"""With less than this free, a start that fails most likely fails for that: MongoDB first writes new journal files."""
+
 OTHERWISE = "Remove the cause, choose another folder with SHEAF_DATA_DIR, or set SHEAF_MONGODB_URI."
 
 # Below the ports that systems give to outgoing connections (32768 up on Linux, 49152 up on macOS): one of those would
@@ -206,7 +210,9 @@ def _literal(value: object) -> str:
 
 def _explain(code: int, lines: list[str], folder: DataFolder) -> str:
     quoted = "\n".join(f"  {line}" for line in lines) or "  (it said nothing)"
+    free = shutil.disk_usage(folder.path).free
+    full = f" Its disk is full: {free:,} bytes are left." if free < FULL_BYTES else ""
     return (
-        f"MongoDB did not start in {folder.path} (exit code {code}).\n{quoted}\n"
+        f"MongoDB did not start in {folder.path} (exit code {code}).{full}\n{quoted}\n"
         f"The whole log is {folder.log}. {ADVICE.get(code, OTHERWISE)}"
     )

@@ -496,6 +496,12 @@ def test_a_wrong_parameter_is_quoted(data_dir: Path) -> None:
         acquire(data_dir, parameters={"noSuchParameter": 1})
 
 
+def test_a_full_disk_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mongod, "FULL_BYTES", shutil.disk_usage(data_dir.parent).total)
+    with pytest.raises(EmbeddedMongoError, match=r"Its disk is full: [\d,]+ bytes are left"):
+        acquire(data_dir, parameters={"nonsense": 1})
+
+
 def test_a_file_in_place_of_the_folder(data_dir: Path) -> None:
     data_dir.touch()
     with pytest.raises(EmbeddedMongoError, match="SHEAF_DATA_DIR"):
