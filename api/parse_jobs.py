@@ -40,7 +40,7 @@ READ_PARAMETERS: Final[Mapping[str, Sequence[Format]]] = {
 GATES: Final = ("max_bad", "max_drift", "expect", "all_or_nothing")
 """Parameters that say what a load has to pass."""
 
-LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "accept", *GATES, *READ_PARAMETERS)
+LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "accept", "mapping", *GATES, *READ_PARAMETERS)
 QUARANTINE_FORMATS: Final = ("json", "raw")
 
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}
@@ -65,6 +65,7 @@ class LoadRequest:
         reading: How records are read, where a parameter says so.
         gates: What it has to pass: the fields of `Load` of these names.
         accept: Whether a table is read as it seems to be.
+        mapping: How records are changed: JSON, or the name of a mapping of the project.
     """
 
     collection: str
@@ -76,6 +77,7 @@ class LoadRequest:
     reading: Mapping[str, Any]
     gates: Mapping[str, Any] = field(default_factory=dict[str, Any])
     accept: bool = False
+    mapping: str | None = None
 
     def to_load(self, form: Format, *, max_bytes: int) -> Load:
         """Return the load, now that it is known what is in the body.
@@ -92,9 +94,9 @@ class LoadRequest:
                 refuse(name, "not-allowed", f"{name} is for {' and '.join(READ_PARAMETERS[name])}, and this is {form}.")
         told = dict(self.reading)
         dialect = Dialect(**{name: told.pop(name) for name in SETTINGS if name in told})
-        options = ReadOptions(max_bytes=max_bytes, dialect=dialect, **told)
+        options = ReadOptions(max_bytes=max_bytes, dialect=dialect, any_keys=self.mapping is not None, **told)
         load = Load(self.collection, form, self.mode, self.on, options, Origin.UPLOAD, self.name, self.key)
-        return replace(load, **self.gates)
+        return replace(load, mapping=self.mapping, **self.gates)
 
 
 def parse_load(exchange: Exchange) -> LoadRequest:
@@ -112,6 +114,7 @@ def parse_load(exchange: Exchange) -> LoadRequest:
         key=_key(own.get("key"), exchange.header(b"idempotency-key")),
         reading=_reading(own),
         gates=_gates(own),
+        mapping=own.get("mapping"),
         accept=_one_of("accept", own.get("accept", "false"), _TRUTHS),
     )
 

@@ -37,6 +37,7 @@ from documents.indexes.declared import declared_indexes
 from documents.indexes.planner import IndexPlanner
 from documents.ingest.gates import Budget
 from documents.ingest.ingestion import Ingestion
+from documents.ingest.mapped import Mappings
 from documents.migrations.errors import MigrationError, MigrationsPendingError
 from documents.migrations.revisions import load_revisions
 from documents.migrations.state import read_state
@@ -185,7 +186,7 @@ async def _open_store(
         authenticator = policies and Authenticator(KeyStore(connection), policies, read_only=settings.read_only)
         policy = CLOSED if authenticator else READ_ONLY if settings.read_only else FULL
         try:
-            ingestion = Ingestion(services, Budget.of(settings))
+            ingestion = Ingestion(services, Budget.of(settings), _mappings_of(settings))
             async with watching(authenticator):
                 yield Store(settings, connection, catalog, Planner(services), indexes, ingestion, policy, authenticator)
         finally:
@@ -255,3 +256,8 @@ async def _create_indexes(connection: Connection, models: Sequence[type[BeanieDo
                     _log.warning("Index %s is not as declared: %s", ", ".join(event.names), event.detail)
         except StoreError as error:
             _log.warning("Indexes of %s are not as declared: %s", collection.name, error.detail)
+
+
+def _mappings_of(settings: Settings) -> Mappings:
+    project, secret = find_project(settings), settings.hash_key
+    return Mappings(project and project.mappings, None if secret is None else secret.get_secret_value().encode())

@@ -142,6 +142,9 @@ class Settings(BaseSettings):
         description="What positions in the paths of an update, such as 7 in `items.7`, may add up to: MongoDB fills "
         "arrays with nulls up to them.",
     )
+    hash_key: SecretStr | None = Field(
+        None, min_length=16, description="Secret key of the hashes that mappings put in place of personal data."
+    )
     max_concurrency: int = Field(256, ge=1, description="Requests served at once by a process; more get 503.")
     max_exports: int = Field(
         32, ge=1, description="Long answers, such as exports, sent at once by a process; more get 503."

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import typer
 import yaml
 
 from documents.codec.formats import ReadOptions
@@ -20,6 +21,8 @@ from documents.errors import Fault, InvalidParameterError
 from documents.ingest.expectations import to_json
 from documents.ingest.jobs import Load, Mode, Origin
 from documents.ingest.sources import FileSource, Source, StreamSource, hash_file, read_stream
+from documents.mapping.mapping import read_mapping
+from documents.mapping.operations import MappingError
 from scripts.console import MESSAGES, announce
 
 STANDARD_INPUT: Final = "-"
@@ -45,6 +48,7 @@ class Wanted:
         gates: What each load has to pass: the fields of `Load` of these names.
         accept: Whether a table is read as it seems to be.
         asks: Whether somebody may be asked about that.
+        mapping: How records are changed, as JSON.
     """
 
     collection: str
@@ -56,6 +60,7 @@ class Wanted:
     gates: Mapping[str, Any] = field(default_factory=dict[str, Any])
     accept: bool = False
     asks: bool = False
+    mapping: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +151,7 @@ async def to_load(found: Input, wanted: Wanted) -> Load:
 
     A stream has no key but the one that is given, since nobody knows what it will hold.
     """
-    load = Load(
-        wanted.collection,
-        found.form,
-        wanted.mode,
-        wanted.on,
-        wanted.options,
-        Origin.STREAM if found.path is None else Origin.FILE,
-        found.name,
-        wanted.key,
-        **wanted.gates,
-    )
+    load = as_load(found, wanted)
     if found.path is None:
         return load
     if found.size_bytes >= LARGE_BYTES:
@@ -169,9 +164,25 @@ async def to_load(found: Input, wanted: Wanted) -> Load:
     return load if wanted.key else replace(load, key=_key_of(load))
 
 
+def as_load(found: Input, wanted: Wanted) -> Load:
+    """Return what is to be loaded of a file, under the key that is given, if one is."""
+    return Load(
+        wanted.collection,
+        found.form,
+        wanted.mode,
+        wanted.on,
+        wanted.options,
+        Origin.STREAM if found.path is None else Origin.FILE,
+        found.name,
+        wanted.key,
+        mapping=wanted.mapping,
+        **wanted.gates,
+    )
+
+
 def _key_of(load: Load) -> str:
     told = [load.collection, load.mode, load.on if load.mode is not Mode.INSERT else (), load.form, load.digest]
-    read = [load.options.described(), load.options.max_bytes]
+    read = [load.options.described(), load.options.max_bytes, *([] if load.mapping is None else [load.mapping])]
     return hashlib.blake2b(json.dumps([told, read]).encode(), digest_size=16).hexdigest()
 
 
@@ -187,6 +198,22 @@ def read_expectations(name: str) -> str:
         raise IngestFileError(f"{name} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         raise IngestFileError(f"{name} is neither YAML nor JSON: {error}") from error
+
+
+def read_mapping_file(name: str) -> str:
+    """Return the mapping in a file, as JSON.
+
+    Raises:
+        typer.BadParameter: It cannot be read, or cannot be meant.
+    """
+    try:
+        return read_mapping(Path(name).read_text("utf-8")).to_text()
+    except MappingError as error:
+        raise typer.BadParameter(f"--map {name}: {error.detail}") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"--map {name}: The file is not text in UTF-8.") from None
+    except OSError as error:
+        raise typer.BadParameter(f"--map {name} cannot be read: {error.strerror}.") from None
 
 
 def check_together(names: Sequence[str], key: str | None) -> None:

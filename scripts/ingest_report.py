@@ -7,6 +7,7 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Column, Table
 
+from documents.codec.plain import dump
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault
 from documents.ingest.batches import Counts, RecordFault
@@ -171,6 +172,9 @@ def show_preview(preview: Preview) -> None:
     if preview.discarded:
         fields = ", ".join(f"{path} ({count:,})" for path, count in preview.discarded.most_common())
         say(f"The contract would have these fields left out: {fields}.")
+    for before, after in preview.mapped:
+        say(f"  {dump(before).decode()}")
+        say(f"  → {after.detail if isinstance(after, Fault) else dump(after).decode()}")
     for note in preview.notes:
         say(note)
     if preview.profile.documents:

@@ -45,7 +45,7 @@ COMPRESSED: Final[Mapping[Compression, tuple[str, str]]] = {
 }
 """Media types and endings of compressed files; as codings, the first one that a client accepts is taken."""
 
-OPTIONS: Final = ("format", "compress", "trailer")
+OPTIONS: Final = ("format", "compress", "trailer", "unescape")
 SEND_BYTES: Final = 64 * 1024
 """What is handed to the server at once: it waits in between until the client has taken most of it."""
 
@@ -145,6 +145,7 @@ def _parse(exchange: Exchange) -> Export:
         form=_negotiated(exchange.header(b"accept")) if form is None else _one_of("format", form, _FORMATS),
         compression=None if compression is None else _one_of("compress", compression, _COMPRESSIONS),
         trailer=_one_of("trailer", given.get("trailer", "false"), _TRUTHS),
+        unescape=_one_of("unescape", given.get("unescape", "false"), _TRUTHS),
     )
 
 

@@ -51,6 +51,11 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
         "Of json: the member of an object whose array has the records, as `features` in GeoJSON.",
         {**_NAME, "examples": ["features"]},
     ),
+    "mapping": in_query(
+        "mapping",
+        "How each record is changed before it is stored: a list of steps, or the name of a mapping of the project.",
+        {"type": "string", "minLength": 1, "examples": ['[{"rename":{"nom":"name"}},{"drop":["note"]}]']},
+    ),
     "max-bad": in_query(
         "max_bad",
         "How many records may be put aside, as `100`, or as a share of those received, `1%`. Then the load stops. A "

@@ -98,6 +98,7 @@ _JOB: Final[dict[str, Any]] = {
             {"expected": _TEXT, "met": {"type": "boolean"}, "found": _TEXT}, "Whether an expectation is met."
         ),
     },
+    "mapping": {"type": ["array", "object", "null"], "description": "How its records are changed."},
 }
 _QUARANTINED: Final = _record(
     {

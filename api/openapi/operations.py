@@ -26,10 +26,21 @@ FILES: Final = (*MEDIA_TYPES.values(), *(media for media, _ in COMPRESSED.values
 JSON_ONLY: Final = (Media.JSON,)
 FIND: Final = ("sort", "fields", "limit", "cursor", "q", "field-filters", "filter", "prefer")
 HTML: Final = "text/html"
-EXPORT: Final = ("sort", "fields", "limit-export", "q", "field-filters", "filter", "format", "compress", "trailer")
+EXPORT: Final = (
+    "sort",
+    "fields",
+    "limit-export",
+    "q",
+    "field-filters",
+    "filter",
+    "format",
+    "compress",
+    "trailer",
+    "unescape",
+)
 INGEST: Final = (
     "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", *SETTINGS,
-    "accept", "max-bad", "max-drift", "expect", "all-or-nothing", "source-name", "load-key", "idempotency-key",
+    "accept", "max-bad", "max-drift", "expect", "all-or-nothing", "mapping", "source-name", "load-key", "idempotency-key",
     "upload-complete", "prefer",
 )  # fmt: skip
 ONE: Final = ("if-match", "if-none-match", "prefer")

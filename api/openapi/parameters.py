@@ -155,6 +155,11 @@ PARAMETERS: Final[dict[str, Schema]] = {
         "Of `ndjson` and `ejson`: add a last line that says how many documents there are.",
         {"type": "boolean", "default": False},
     ),
+    "unescape": _query(
+        "unescape",
+        "Of `ndjson` and `json`: give keys that a mapping has escaped their own form, such as `$ref`.",
+        {"type": "boolean", "default": False},
+    ),
     "mode": _query(
         "mode",
         "`unordered`: each operation on its own. `ordered`: stop at the first that fails. `atomic`: all or none.",

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import orjson
 
-from documents.codec.extended import parse_extended
+from documents.codec.extended import decode_extended, parse_extended
 from documents.codec.strict import check_keys, parse_json
 from documents.errors import Fault, InputError
 from documents.types import MAX_DEPTH, Document
@@ -49,6 +49,20 @@ def parse_batch(texts: Sequence[bytes]) -> list[Document | Fault]:
 def parse_extended_batch(texts: Sequence[bytes]) -> list[Document | Fault]:
     """Return what each of some texts says in Extended JSON, likewise."""
     return [_attempt(parse_extended, text) for text in texts]
+
+
+def parse_any_batch(texts: Sequence[bytes]) -> list[Document | Fault]:
+    """Return what each of some JSON texts says, whatever its keys are."""
+    return [_attempt(parse_json, text) for text in texts]
+
+
+def parse_any_extended_batch(texts: Sequence[bytes]) -> list[Document | Fault]:
+    """Return what each of some texts says in Extended JSON, whatever its keys are."""
+    return [_attempt(_parse_any_extended, text) for text in texts]
+
+
+def _parse_any_extended(text: bytes) -> Any:  # noqa: ANN401  # a value of any BSON type
+    return decode_extended(parse_json(text), lenient_keys=True)
 
 
 def wrong_type() -> Fault:

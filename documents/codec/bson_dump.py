@@ -56,9 +56,10 @@ class BsonReader:
         bsonspec.org, version 1.1.
     """
 
-    def __init__(self, *, limit: int, start: int = 0) -> None:
+    def __init__(self, *, limit: int, start: int = 0, any_keys: bool = False) -> None:
         self._limit = limit
         self._start = start
+        self._any_keys = any_keys
         self._pieces: list[bytes] = []
         self._pieces_bytes = 0
         self._needed_bytes = _LENGTH.size
@@ -100,7 +101,7 @@ class BsonReader:
                 break
             self.line += 1
             if self._begin >= self._start:
-                yield _record(self.line, self._begin, data[start : start + length])
+                yield _record(self.line, self._begin, data[start : start + length], any_keys=self._any_keys)
             start += length
             self._begin += length
         self._keep(data[start:])
@@ -115,14 +116,19 @@ class BsonReader:
         self._keep(b"")
 
 
-def _record(line: int, offset: int, raw: bytes) -> Record:
-    value = read_bson(raw)
+def _record(line: int, offset: int, raw: bytes, *, any_keys: bool) -> Record:
+    value = read_bson(raw, any_keys=any_keys)
     document, fault = (None, value) if isinstance(value, Fault) else (value, None)
     return Record(line, offset, offset + len(raw), raw, document, fault)
 
 
-def read_bson(raw: bytes) -> Document | Fault:
-    """Return what a document's BSON says, so that `encode` writes the same again, or what is wrong with it."""
+def read_bson(raw: bytes, *, any_keys: bool = False) -> Document | Fault:
+    """Return what a document's BSON says, so that `encode` writes the same again, or what is wrong with it.
+
+    Args:
+        raw: The BSON.
+        any_keys: Take keys that no document may have.
+    """
     try:
         document = _decode(raw)
     except InvalidBSON as error:
@@ -131,7 +137,7 @@ def read_bson(raw: bytes) -> Document | Fault:
         return Fault("", "malformed-bson", f"The document is damaged: {error}.")
     if is_deep(document):
         return Fault("", "too-deep", f"Nothing may nest deeper than {MAX_DEPTH} levels.")
-    refused = check_keys(document)
+    refused = [] if any_keys else check_keys(document)
     if refused:
         return refused[0]
     return document if encode(document) == raw else _read_exactly(raw)

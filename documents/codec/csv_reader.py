@@ -157,7 +157,13 @@ class CsvReader:
         return Column(name, declared, sampled=0 if name in self._options.inferred else None)
 
     def _table_of(self, columns: Sequence[Column]) -> "Table":
-        return Table(columns, self._cells_of_types, nested=self._options.nested, nulls=self._dialect.nulls or ())
+        return Table(
+            columns,
+            self._cells_of_types,
+            nested=self._options.nested,
+            nulls=self._dialect.nulls or (),
+            any_keys=self._options.any_keys,
+        )
 
     def _end_sample(self) -> Iterator[Record]:
         names = self._names or ()
@@ -194,17 +200,26 @@ class Table:
         cells: How cells of each type are read.
         nested: Whether dots in names mean objects.
         nulls: Cells that mean that there is no value.
+        any_keys: Whether names may be such that no field can have them.
 
     Raises:
         HeaderError: Two columns have one name or one lies within another, or a name is none of a field.
     """
 
-    def __init__(self, columns: Sequence[Column], cells: Cells, *, nested: bool, nulls: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        cells: Cells,
+        *,
+        nested: bool,
+        nulls: Collection[str] = (),
+        any_keys: bool = False,
+    ) -> None:
         self.columns: Final = columns
         self._readers = [cells.of(column) for column in columns]
         self._nulls = frozenset({"", *nulls})
         self._paths = [column.name.split(".") if nested else [column.name] for column in columns]
-        _check_paths(self._paths)
+        _check_paths(self._paths, any_keys=any_keys)
         self._fields = [(column.name, read) for column, read in zip(columns, self._readers, strict=True)]
         self._is_flat = all(len(path) == 1 for path in self._paths)
 
@@ -249,21 +264,21 @@ class Table:
         return document
 
 
-def check_names(names: Sequence[str], *, nested: bool) -> str | None:
+def check_names(names: Sequence[str], *, nested: bool, any_keys: bool = False) -> str | None:
     """Return why no document can be made with columns of these names; None if one can."""
     try:
-        _check_paths([name.split(".") if nested else [name] for name in names])
+        _check_paths([name.split(".") if nested else [name] for name in names], any_keys=any_keys)
     except HeaderError as error:
         return str(error)
     return None
 
 
-def _check_paths(paths: Sequence[Sequence[str]]) -> None:
+def _check_paths(paths: Sequence[Sequence[str]], *, any_keys: bool) -> None:
     seen: set[tuple[str, ...]] = set()
     for path in paths:
         name = ".".join(path)
         reason = next((reason for step in path if (reason := refuse_key(step))), None)
-        if reason:
+        if reason and not any_keys:
             raise HeaderError(f"The column {name!r} cannot be a field. {reason}")
         if tuple(path) in seen:
             raise HeaderError(f"There are two columns {name!r}.")

@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from documents.codec.batch import parse_batch, parse_extended_batch
+from documents.codec.batch import (
+    ParseBatch,
+    parse_any_batch,
+    parse_any_extended_batch,
+    parse_batch,
+    parse_extended_batch,
+)
 from documents.codec.bson_dump import BsonReader
 from documents.codec.compressed import Compression, DecompressingReader
 from documents.codec.csv_reader import CsvReader
@@ -107,6 +113,13 @@ def _limit(options: ReadOptions) -> int:
     return options.limit or MAX_DOCUMENT_BYTES
 
 
+def parser_of(form: Format, options: ReadOptions) -> ParseBatch:
+    """Return what makes documents of texts in a format of JSON."""
+    if form is Format.EJSON:
+        return parse_any_extended_batch if options.any_keys else parse_extended_batch
+    return parse_any_batch if options.any_keys else parse_batch
+
+
 def _read_table(delimiter: str, options: ReadOptions) -> Reader:
     dialect = options.dialect.or_else(Dialect(delimiter=delimiter))
     return CsvReader(replace(options, dialect=dialect, limit=_limit(options)))
@@ -114,14 +127,14 @@ def _read_table(delimiter: str, options: ReadOptions) -> Reader:
 
 def _read_json(options: ReadOptions) -> Reader:
     if options.items is None:
-        return JsonArrayReader(parse_batch, limit=_limit(options), start=options.start)
-    return JsonMemberReader(options.items, parse_batch, limit=_limit(options), start=options.start)
+        return JsonArrayReader(parser_of(Format.JSON, options), limit=_limit(options), start=options.start)
+    parse = parser_of(Format.JSON, options)
+    return JsonMemberReader(options.items, parse, limit=_limit(options), start=options.start)
 
 
 def _read_extended(options: ReadOptions) -> Reader:
-    return ExtendedReader(
-        parse_extended_batch, limit=options.limit or EXTENDED_FACTOR * MAX_DOCUMENT_BYTES, start=options.start
-    )
+    limit = options.limit or EXTENDED_FACTOR * MAX_DOCUMENT_BYTES
+    return ExtendedReader(parser_of(Format.EJSON, options), limit=limit, start=options.start)
 
 
 TABLE_OPTIONS: Final = ("header", "types", "infer", "nested", *SETTINGS)
@@ -131,7 +144,7 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         "application/x-ndjson",
         (".ndjson", ".jsonl"),
         "a JSON document a line; empty lines are passed over",
-        lambda options: LineReader(parse_batch, limit=_limit(options), start=options.start),
+        lambda options: LineReader(parser_of(Format.NDJSON, options), limit=_limit(options), start=options.start),
     ),
     Format.JSON: FormatEntry(
         "application/json",
@@ -161,7 +174,7 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         "application/bson",
         (".bson",),
         "documents one behind the other, as `mongodump` writes them",
-        lambda options: BsonReader(limit=_limit(options), start=options.start),
+        lambda options: BsonReader(limit=_limit(options), start=options.start, any_keys=options.any_keys),
     ),
     Format.PARQUET: FormatEntry(
         "application/vnd.apache.parquet",

@@ -26,6 +26,7 @@ class ReadOptions:
         inferred: Tables: columns of `types` whose types were inferred when the table was read before.
         infer: Tables: infer the types of the others.
         nested: Tables: dots in names mean objects.
+        any_keys: Take keys that no document may have, for who changes them; they are not looked at.
         sheet: Workbooks: the name of the sheet, or its number from 1.
     """
 
@@ -41,6 +42,7 @@ class ReadOptions:
     infer: bool = False
     nested: bool = False
     sheet: str | None = None
+    any_keys: bool = False
 
     def said(self) -> list[str]:
         """Return the names of the options that somebody gave, each of which has a meaning for some formats only."""
@@ -48,7 +50,7 @@ class ReadOptions:
         return [*names, *self.dialect.given()]
 
     def to_record(self) -> dict[str, Any]:
-        """Return the options as JSON has them; `start`, `limit` and `inferred` are not kept."""
+        """Return the options as JSON has them; `start`, `limit`, `inferred` and `any_keys` are not kept."""
         return {
             "header": None if self.header is None else list(self.header),
             # As pairs, since the name of a column may begin with $, or have dots.

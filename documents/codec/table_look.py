@@ -217,7 +217,7 @@ def _doubt_of_names(table: Sequence[Sequence[str]], dialect: Dialect) -> str | N
 def _settle_names(names: Sequence[str], options: ReadOptions) -> tuple[ReadOptions, Doubt | None]:
     """Return the options with which a header can be used, or say why there are none."""
     dialect = options.dialect
-    if dialect.fix_header or not (reason := check_names(names, nested=options.nested)):
+    if dialect.fix_header or not (reason := check_names(names, nested=options.nested, any_keys=options.any_keys)):
         return options, None
     if not options.nested and not check_names(names, nested=True):
         nested = replace(options, nested=True)

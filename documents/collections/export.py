@@ -36,7 +36,7 @@ from documents.codec.parquet_columns import ColumnFinder
 from documents.codec.parquet_writer import OtherDocumentsError
 from documents.codec.records import Format
 from documents.codec.stored import StoredBatch, split_batch
-from documents.codec.writers import CompressingWriter, Exported, TooManyColumnsError, Writer
+from documents.codec.writers import CompressingWriter, Exported, TooManyColumnsError, Writer, values_of
 from documents.collections.operations import Find
 from documents.collections.plan import Planner
 from documents.collections.read import CountPlan, FindPlan
@@ -44,6 +44,7 @@ from documents.collections.services import Services
 from documents.collections.snapshot import Query, Snapshot, open_snapshot
 from documents.database.deadline import Deadline, Running
 from documents.errors import DeadlineExceededError, Fault, InvalidParameterError, QueryRefusedError
+from documents.mapping.escaping import unescape_key, with_keys
 from documents.query.filter import Filter
 from documents.query.projection import ID, Projection
 from documents.query.sort import Sort
@@ -53,6 +54,9 @@ MAX_COLUMNS: Final = 10_000
 """Columns of a table. Documents with keys that are data have no end of them."""
 
 COUNT_SECONDS: Final = 2.0
+PLAIN: Final = frozenset({Format.NDJSON, Format.JSON})
+"""Formats of plain JSON."""
+
 LINES: Final = frozenset({Format.NDJSON, Format.EJSON})
 """Formats that can have a trailer."""
 
@@ -71,6 +75,7 @@ class Export:
         compression: Of the whole file. Parquet has none: it is compressed inside.
         trailer: Add a last line `{"_sheaf":{"documents":N}}`, which says that the lines before it are all there are.
         guard_formulas: CSV: keep spreadsheets from running strings as formulas.
+        unescape: NDJSON and JSON: give keys that a mapping has escaped their own form.
     """
 
     find: Find
@@ -78,6 +83,7 @@ class Export:
     compression: Compression | None = None
     trailer: bool = False
     guard_formulas: bool = False
+    unescape: bool = False
 
 
 class Piece(NamedTuple):
@@ -85,6 +91,29 @@ class Piece(NamedTuple):
 
     data: bytes
     documents: int
+
+
+class UnescapingWriter:
+    """Writes keys as they were before a mapping escaped them.
+
+    Args:
+        writer: Writes plain JSON.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def start(self) -> bytes:
+        """Return what comes before all documents."""
+        return self._writer.start()
+
+    def write(self, documents: Iterable[Exported]) -> bytes:
+        """Return some documents more."""
+        return self._writer.write([with_keys(values_of(document), unescape_key) for document in documents])
+
+    def end(self) -> bytes:
+        """Return what comes behind all documents."""
+        return self._writer.end()
 
 
 class TrailingWriter:
@@ -217,6 +246,8 @@ class ExportPlan:
 
     def _make_writer(self, options: WriteOptions) -> Writer:
         writer = make_writer(self.operation.form, options)
+        if self.operation.unescape:
+            writer = UnescapingWriter(writer)
         if self.operation.trailer:
             writer = TrailingWriter(writer)
         return CompressingWriter(writer, self.operation.compression) if self.operation.compression else writer
@@ -238,6 +269,8 @@ async def plan_export(planner: Planner, operation: Export, policy: Policy) -> Ex
         raise _invalid(f"{find.place}cursor", "not-allowed", "An export has no pages, so it takes no cursor.")
     if operation.trailer and operation.form not in LINES:
         raise _invalid(f"{find.place}trailer", "not-allowed", "Only ndjson and ejson can have a trailer.")
+    if operation.unescape and operation.form not in PLAIN:
+        raise _invalid(f"{find.place}unescape", "not-allowed", "Only ndjson and json can have such keys unescaped.")
     if operation.form is Format.PARQUET:
         await _check_parquet(operation)
     found = await planner.find(replace(find, limit=None, count=None), policy)

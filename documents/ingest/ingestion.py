@@ -14,6 +14,7 @@ from documents.catalog.ids import read_address
 from documents.catalog.metadata import Deed
 from documents.codec.formats import formats_with, make_reader
 from documents.codec.records import Format
+from documents.codec.strict import parse_json
 from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
@@ -36,6 +37,7 @@ from documents.ingest.gates import Budget
 from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.limit import Limit
 from documents.ingest.load import PATIENCE_SECONDS, Stores, run_load
+from documents.ingest.mapped import Mappings
 from documents.ingest.meter import Progress
 from documents.ingest.preview import Preview, preview_load, typed
 from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
@@ -161,6 +163,7 @@ class JobReport:
             "on": None if load.mode is Mode.INSERT else list(load.on),
             "format": load.form,
             "origin": load.origin,
+            "mapping": None if load.mapping is None else parse_json(load.mapping.encode()),
             "source": load.name,
             "key": load.key,
             "created": _moment(job.created),
@@ -253,15 +256,20 @@ class Ingestion:
     Args:
         services: What it stands on.
         budget: What may be in quarantine.
+        mappings: That loads can name, and the key of hashes.
     """
 
-    def __init__(self, services: Services, budget: Budget) -> None:
+    def __init__(self, services: Services, budget: Budget, mappings: Mappings | None = None) -> None:
         connection = services.connection
         self._budget = budget
         self._services = services
         self._connection = connection
         self.stores: Final = Stores(
-            JobStore(connection), BatchStore(connection), QuarantineStore(connection), UploadStore(connection)
+            JobStore(connection),
+            BatchStore(connection),
+            QuarantineStore(connection),
+            UploadStore(connection),
+            mappings or Mappings(),
         )
 
     async def load(self, operation: Load, policy: Policy) -> Plan[tuple[Job, bool]]:
@@ -274,6 +282,7 @@ class Ingestion:
         """
         policy.require(operation.collection, *_ACTIONS[operation.mode])
         policy.require_feature(operation.collection, Feature.INGEST)
+        operation = self.stores.mappings.resolve(operation)
         _check(operation)
         entry = await self._services.catalog.get_or_new(operation.collection)
         entry.check_kind(Deed.LOAD)
@@ -299,7 +308,8 @@ class Ingestion:
         """
         with Running(Deadline(PREVIEW_SECONDS), writes=False):
             await self.load(operation, policy)
-        async with aclosing(preview_load(self._services, operation, source)) as previews:
+        operation = self.stores.mappings.resolve(operation)
+        async with aclosing(preview_load(self._services, operation, source, self.stores.mappings)) as previews:
             async for preview in previews:
                 yield preview
 
@@ -582,7 +592,7 @@ def _check(load: Load) -> None:
         detail = f"on names 1 to {MAX_KEYS} fields."
         raise InvalidParameterError(detail, [Fault("?on", "invalid", detail)])
     try:
-        make_reader(load.form, load.options)
+        make_reader(load.form, replace(load.options, any_keys=load.mapping is not None))
     except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says
         raise InvalidParameterError(str(error), [Fault("?format", "invalid", str(error))]) from error
 

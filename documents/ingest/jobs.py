@@ -75,6 +75,8 @@ class Load:
         key: Under which it is loaded once; None to load it whatever was before.
         digest: Of the source's bytes, where they are known beforehand.
         size_bytes: Of the source, likewise.
+        mapping: How documents are changed, as JSON; None where they are not. Before it is resolved, perhaps its name.
+        hash_key_id: Which key its hashes are made with.
         max_bad: How many records may be put aside, as `100` or `1%`; None for any number.
         max_drift: In how many fields the first records may differ from what is there; None for any number.
         expect: What the records are expected to be (`Expectations`), in JSON.
@@ -95,6 +97,8 @@ class Load:
     max_drift: str | None = None
     expect: str | None = None
     all_or_nothing: bool = False
+    mapping: str | None = None
+    hash_key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,7 +464,7 @@ def _limits(load: Load) -> Document:
 
 
 def _described(load: Load) -> tuple[Any, ...]:
-    return (load.mode, load.on, load.form, load.origin, load.options.described())
+    return (load.mode, load.on, load.form, load.origin, load.options.described(), load.mapping, load.hash_key_id)
 
 
 def _to_record(load: Load, *, by: str) -> Document:
@@ -484,6 +488,8 @@ def _to_record(load: Load, *, by: str) -> Document:
         "notes": [],
         "expect": load.expect,
         "all_or_nothing": load.all_or_nothing,
+        "mapping": load.mapping,
+        "hash_key_id": load.hash_key_id,
         **_limits(load),
     }
 
@@ -504,6 +510,8 @@ def _from_record(record: Document) -> Job:
         max_drift=record.get("max_drift"),
         expect=record.get("expect"),
         all_or_nothing=record.get("all_or_nothing", False),
+        mapping=record.get("mapping"),
+        hash_key_id=record.get("hash_key_id"),
     )
     holder = record.get("holder")
     upload = record["upload"]

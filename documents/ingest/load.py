@@ -17,6 +17,7 @@ from documents.ingest.drift import check_drift
 from documents.ingest.expectations import Expectations
 from documents.ingest.gates import Budget, Gates, check_first
 from documents.ingest.jobs import Job, JobStore, State
+from documents.ingest.mapped import Mappings
 from documents.ingest.meter import Meter, Progress
 from documents.ingest.prepare import kept_form
 from documents.ingest.profiles import LoadProfile
@@ -41,6 +42,7 @@ class Stores:
     batches: BatchStore
     quarantine: QuarantineStore
     uploads: UploadStore
+    mappings: Mappings
 
 
 async def run_load(
@@ -136,7 +138,8 @@ class _Run:
         """Write what is left of the source, or stage it."""
         load, claim = self._load, self._claim
         try:
-            reader = self._reader = BatchReader(load.form, load.options, done)
+            change = self._stores.mappings.open(load)
+            reader = self._reader = BatchReader(load.form, load.options, done, change)
         except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says
             raise InvalidParameterError(str(error)) from error
         await self._profile.open(self._meter.received)

@@ -7,25 +7,32 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import orjson
+
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.cell_types import find_cell_types
 from documents.codec.csv_columns import Column
 from documents.codec.formats import FORMATS
+from documents.codec.plain import dump
 from documents.codec.records import Record
 from documents.collections.services import Services
 from documents.contracts.counts import path_of
 from documents.contracts.verdict import Lesson
 from documents.database.deadline import Deadline, Running
+from documents.errors import Fault
 from documents.ingest.batches import RecordFault
 from documents.ingest.gates import check_first
 from documents.ingest.jobs import Load, Mode
+from documents.ingest.mapped import Mappings
 from documents.ingest.prepare import ObjectIds
 from documents.ingest.reading import BatchReader, Done
 from documents.ingest.rehearsal import documents_of, rehearse
 from documents.ingest.sources import Source
+from documents.mapping.mapping import mapping_from_text
 from documents.profile.accumulator import Profile
 from documents.profile.report import read_profile
 from documents.profile.table import report_to_dict
+from documents.types import Document
 
 PROFILED: Final = 10_000
 """Valid documents that are profiled, the first ones."""
@@ -55,6 +62,7 @@ class Preview:
         read_bytes: Of the source.
         total_bytes: Of the source, where that is known.
         notes: What this cannot tell.
+        mapped: The first records before and after the mapping, if there is one.
     """
 
     load: Load
@@ -69,6 +77,7 @@ class Preview:
     read_bytes: int = 0
     total_bytes: int | None = None
     notes: Sequence[str] = ()
+    mapped: Sequence[tuple[Document, Document | Fault]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -87,8 +96,19 @@ class Preview:
             "columns": [{"name": column.name, "type": column.type} for column in self.columns],
             "bytes": self.read_bytes,
             "notes": list(self.notes),
+            "mapped": [_pair_to_dict(before, after) for before, after in self.mapped],
             "profile": report_to_dict(report),
         }
+
+
+def _pair_to_dict(before: Document, after: Document | Fault) -> dict[str, Any]:
+    shown = {"before": as_plain(before)}
+    return shown | ({"fault": after.detail} if isinstance(after, Fault) else {"after": as_plain(after)})
+
+
+def as_plain(document: Document) -> Any:  # noqa: ANN401  # JSON
+    """Return a document as plain JSON has it, whatever its keys are."""
+    return orjson.loads(dump(document))
 
 
 def lesson_to_text(lesson: Lesson) -> str:
@@ -103,13 +123,14 @@ def lesson_to_text(lesson: Lesson) -> str:
             return f"{path} may lack"
 
 
-async def preview_load(services: Services, load: Load, source: Source) -> AsyncGenerator[Preview]:
+async def preview_load(services: Services, load: Load, source: Source, mappings: Mappings) -> AsyncGenerator[Preview]:
     """Read a source as a load of it would, and yield what is known so far: the same object, at least once.
 
     Args:
         services: What it stands on.
         load: What would be loaded.
         source: Its bytes, from the beginning.
+        mappings: Where its mapping is.
 
     Raises:
         SourceMisreadError: It was told wrong things about the source.
@@ -119,7 +140,8 @@ async def preview_load(services: Services, load: Load, source: Source) -> AsyncG
     yield preview
     with Running(Deadline(LOOK_UP_SECONDS), writes=False):
         entry = await services.catalog.get_or_new(load.collection)
-    reader = BatchReader(load.form, typed(load, entry).options, Done(()))
+    mapped = mappings.open(load)
+    reader = BatchReader(load.form, typed(load, entry).options, Done(()), mapped)
     object_ids = ObjectIds()
     async with aclosing(reader.batches(source)) as batches:
         async for batch in batches:
@@ -127,6 +149,7 @@ async def preview_load(services: Services, load: Load, source: Source) -> AsyncG
                 check_first(load, batch)
             entry = await asyncio.to_thread(_look, preview, entry, batch.records, object_ids)
             preview.columns = reader.columns or ()
+            preview.mapped = [] if mapped is None else mapped.shown
             preview.read_bytes = source.read_bytes
             yield preview
     preview.read_bytes = source.read_bytes
@@ -138,6 +161,8 @@ def typed(load: Load, entry: CollectionEntry) -> Load:
     if "types" not in FORMATS[load.form].options:
         return load
     known = find_cell_types(entry, has_dates=load.options.dialect.dates is not None)
+    if load.mapping is not None:
+        known = mapping_from_text(load.mapping).types_before(known)
     return replace(load, options=replace(load.options, known=known))
 
 

@@ -1,7 +1,7 @@
 """From bytes to batches of records: those that are not committed yet, each batch small enough for a transaction."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -82,6 +82,7 @@ class BatchReader:
         form: Of its records.
         options: How they are read.
         done: What need not be read again.
+        change: Changes each record that is read; None to leave them as they are.
 
     Raises:
         HeaderError: A given header cannot be used.
@@ -89,9 +90,13 @@ class BatchReader:
         ValueError: An option cannot be meant.
     """
 
-    def __init__(self, form: Format, options: ReadOptions, done: Done) -> None:
+    def __init__(
+        self, form: Format, options: ReadOptions, done: Done, change: Callable[[Record], Record] | None = None
+    ) -> None:
         limit = None if form is Format.EJSON else RECORD_BYTES
+        options = replace(options, any_keys=change is not None)
         self._reader = make_reader(form, replace(options, start=done.up_to, limit=options.limit or limit))
+        self._change = change
         self._done = done
         self._place = done.up_to
 
@@ -128,7 +133,7 @@ class BatchReader:
                     return True
                 batch.start = committed.end
                 continue
-            full = batch.add(record)
+            full = batch.add(record if self._change is None else self._change(record))
             self._place = record.end
             if full:
                 return True

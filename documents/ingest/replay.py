@@ -7,9 +7,8 @@ from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from documents.codec.batch import ParseBatch, parse_batch, parse_extended_batch
 from documents.codec.bson_dump import read_bson
-from documents.codec.formats import ReadOptions, make_reader
+from documents.codec.formats import ReadOptions, make_reader, parser_of
 from documents.codec.records import Cut, Format, Record, too_large
 from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
@@ -83,8 +82,10 @@ class _Replay:
         claim, stores = self._claim, self._stores
         with Running(Deadline(STEP_SECONDS), writes=False):
             origin = await stores.jobs.get(source)
-        options = _options_of(origin)
-        batch = Batch(place, [parse_again(each, options) for each in records], end=place + len(records))
+        change = stores.mappings.open(origin.load)
+        options = replace(_options_of(origin), any_keys=change is not None)
+        parsed = [parse_again(each, options) for each in records]
+        batch = Batch(place, parsed if change is None else list(map(change, parsed)), end=place + len(records))
         writer = BatchWriter(
             self._services,
             claim,
@@ -143,10 +144,18 @@ def parse_again(quarantined: Quarantined, options: ReadOptions) -> Record:
         cut = Cut(raw, quarantined.size_bytes)
         fault = too_large(quarantined.size_bytes, RECORD_BYTES)
         return Record(quarantined.line, start, start + quarantined.size_bytes, cut, None, fault)
-    parse = _PARSERS.get(quarantined.form)
-    found = _read_row(quarantined, options) if parse is None else parse([raw])[0]
+    found = _read_one(quarantined, options)
     document, fault = (None, found) if isinstance(found, Fault) else (found, None)
     return Record(quarantined.line, start, start + len(raw), raw, document, fault)
+
+
+def _read_one(quarantined: Quarantined, options: ReadOptions) -> Document | Fault:
+    form = quarantined.form
+    if form in _JSON:
+        return parser_of(form, options)([quarantined.raw])[0]
+    if form is Format.BSON:
+        return read_bson(quarantined.raw, any_keys=options.any_keys)
+    return _read_row(quarantined, options)
 
 
 def _read_row(quarantined: Quarantined, options: ReadOptions) -> Document | Fault:
@@ -167,9 +176,4 @@ def _options_of(job: Job) -> ReadOptions:
     return replace(options, header=tuple(columns), types=columns, inferred=inferred, infer=False, dialect=dialect)
 
 
-_PARSERS: Final[Mapping[Format, ParseBatch]] = {
-    Format.NDJSON: parse_batch,
-    Format.JSON: parse_batch,
-    Format.EJSON: parse_extended_batch,
-    Format.BSON: lambda texts: [read_bson(text) for text in texts],
-}
+_JSON: Final = frozenset({Format.NDJSON, Format.JSON, Format.EJSON})

@@ -46,6 +46,11 @@ class Project:
         return self.root / "policies.yaml"
 
     @property
+    def mappings(self) -> Path:
+        """Mappings that loads can name: a YAML file each."""
+        return self.root / "mappings"
+
+    @property
     def migrations(self) -> Path:
         """Revisions, and the snapshot of the models."""
         return self.root / "migrations"

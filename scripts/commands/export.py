@@ -83,6 +83,9 @@ def export(  # noqa: PLR0913  # each is a flag
     guard_formulas: Annotated[
         bool, typer.Option("--guard-formulas", help="In CSV, put ' before text that spreadsheets would run.")
     ] = False,
+    unescape: Annotated[
+        bool, typer.Option("--unescape", help="In JSON, give keys that a mapping has escaped their own form.")
+    ] = False,
     data_dir: DataDir = None,
     mongodb_uri: MongodbUri = None,
     database: Database = None,
@@ -104,7 +107,7 @@ def export(  # noqa: PLR0913  # each is a flag
         raise typer.BadParameter("--json reports on standard output, where the documents go. Name a file.")
     form, compression = form or _form_of(file), compress or _ENDINGS.get(file.suffix.lower())
     find = Find(collection, Selection(filter=_parse_filter(filter_)), sort=sort, fields=fields, limit=limit)
-    operation = Export(find, form, compression, guard_formulas=guard_formulas)
+    operation = Export(find, form, compression, guard_formulas=guard_formulas, unescape=unescape)
     settings = settings_of(data_dir, mongodb_uri, database)
     try:
         written = run(_export(settings, operation, file, as_json=as_json))

@@ -16,7 +16,7 @@ from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
 from documents.errors import InputError, JobConflictError, StoreError
 from documents.ingest.ingestion import FindJobs, FindLoads, Ingestion, UndoJob
-from documents.ingest.jobs import Job, Load, Mode, Origin, State
+from documents.ingest.jobs import Job, Load, Mode, State
 from documents.ingest.preview import Preview
 from documents.settings import Settings
 from scripts.console import announce, errors_to, print_json
@@ -26,9 +26,11 @@ from scripts.ingest_files import (
     Input,
     Wanted,
     as_items,
+    as_load,
     check_together,
     look_at,
     read_expectations,
+    read_mapping_file,
     say_note,
     to_load,
 )
@@ -171,6 +173,15 @@ def load(  # noqa: PLR0913  # each is a flag
             show_default=False,
         ),
     ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            metavar="FILE",
+            help="Change each record by this mapping, in YAML: docs/ingest.md.",
+            show_default=False,
+        ),
+    ] = None,
     all_or_nothing: Annotated[
         bool,
         typer.Option("--all-or-nothing", help="Stage the records of a file, and move them in once all of them fit."),
@@ -246,6 +257,7 @@ def load(  # noqa: PLR0913  # each is a flag
         nested=nested,
         items=items,
         max_bytes=max_bytes,
+        any_keys=mapping is not None,
     )
     gates = {
         "max_bad": max_bad,
@@ -254,7 +266,16 @@ def load(  # noqa: PLR0913  # each is a flag
         "all_or_nothing": all_or_nothing,
     }
     wanted = Wanted(
-        into, mode, _names(on) or ("_id",), form, options, key, gates, accept=accept or dry_run, asks=not yes
+        into,
+        mode,
+        _names(on) or ("_id",),
+        form,
+        options,
+        key,
+        gates,
+        accept=accept or dry_run,
+        asks=not yes,
+        mapping=None if mapping is None else read_mapping_file(mapping),
     )
     settings = settings_of(data_dir, mongodb_uri, database)
     if dry_run:
@@ -402,8 +423,7 @@ async def _preview_all(settings: Settings, files: Sequence[str], wanted: Wanted,
 
 
 async def _preview_one(ingestion: Ingestion, found: Input, wanted: Wanted, bars: Bars) -> Preview:
-    origin = Origin.STREAM if found.path is None else Origin.FILE
-    operation = Load(wanted.collection, found.form, wanted.mode, wanted.on, wanted.options, origin, found.name)
+    operation = replace(as_load(found, wanted), key=None)
     bars.begin(f"Reading {found.name}")
     preview = Preview(operation)
     async with aclosing(ingestion.preview(operation, found.source(), FULL)) as previews:
