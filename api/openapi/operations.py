@@ -40,8 +40,8 @@ EXPORT: Final = (
 )
 INGEST: Final = (
     "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", *SETTINGS,
-    "accept", "max-bad", "max-drift", "expect", "all-or-nothing", "mapping", "source-name", "load-key", "idempotency-key",
-    "upload-complete", "prefer",
+    "accept", "max-bad", "max-drift", "expect", "all-or-nothing", "mapping", "source-name", "load-key",
+    "idempotency-key", "upload-complete", "prefer",
 )  # fmt: skip
 ONE: Final = ("if-match", "if-none-match", "prefer")
 
