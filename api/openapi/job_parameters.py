@@ -37,7 +37,9 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
         {"enum": FORMS},
     ),
     "header": in_query(
-        "header", "Of csv and tsv: the names of the columns, where the first row is data already.", {"type": "string"}
+        "header",
+        f"Of {_forms('header')}: the names of the columns, where the first row is data already.",
+        {"type": "string"},
     ),
     "types": in_query(
         "types",
@@ -45,7 +47,7 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
         {"type": "string", "pattern": f"^{_COLUMN}(,{_COLUMN})*$", "examples": ["price:decimal,when:date"]},
     ),
     "infer": in_query("infer", "Of csv and tsv: infer the types of the other columns from the first rows.", _FLAG),
-    "nested": in_query("nested", "Of csv and tsv: dots in the names of columns mean objects.", _FLAG),
+    "nested": in_query("nested", f"Of {_forms('nested')}: dots in the names of columns mean objects.", _FLAG),
     "items": in_query(
         "items",
         "Of json: the member of an object whose array has the records, as `features` in GeoJSON.",
@@ -55,6 +57,11 @@ JOB_PARAMETERS: Final[dict[str, Schema]] = {
         "mapping",
         "How each record is changed before it is stored: a list of steps, or the name of a mapping of the project.",
         {"type": "string", "minLength": 1, "examples": ['[{"rename":{"nom":"name"}},{"drop":["note"]}]']},
+    ),
+    "sheet": in_query(
+        "sheet",
+        f"Of {_forms('sheet')}: the name of the sheet, or its number from 1. Without it, the first one.",
+        {**_NAME, "examples": ["Prices"]},
     ),
     "max-bad": in_query(
         "max_bad",

@@ -39,7 +39,7 @@ EXPORT: Final = (
     "unescape",
 )
 INGEST: Final = (
-    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", *SETTINGS,
+    "load-mode", "load-on", "load-format", "header", "types", "infer", "nested", "items", "sheet", *SETTINGS,
     "accept", "max-bad", "max-drift", "expect", "all-or-nothing", "mapping", "source-name", "load-key",
     "idempotency-key", "upload-complete", "prefer",
 )  # fmt: skip

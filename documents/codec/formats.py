@@ -17,12 +17,13 @@ from documents.codec.compressed import Compression, DecompressingReader
 from documents.codec.csv_reader import CsvReader
 from documents.codec.csv_writer import CsvWriter
 from documents.codec.dialect import SETTINGS, Dialect
+from documents.codec.excel import ExcelReader
 from documents.codec.extended_file import ExtendedReader
 from documents.codec.json_array import JsonArrayReader
 from documents.codec.json_member import JsonMemberReader
 from documents.codec.lines import LineReader
 from documents.codec.options import ReadOptions
-from documents.codec.parquet import ParquetReader
+from documents.codec.parquet import MAGIC, ParquetReader
 from documents.codec.parquet_columns import Column
 from documents.codec.parquet_writer import ParquetWriter
 from documents.codec.records import Format, Reader
@@ -81,6 +82,9 @@ class FormatEntry:
     options: tuple[str, ...] = ()
     extra: str | None = None
     kept_as: Format | None = None
+    begins: Callable[[bytes], bool] | None = None
+    """Tells whether a file that begins so is one, where its first bytes are enough to tell."""
+
     delimiter: str | None = None
     """What separates the cells of a table in text, unless its dialect says otherwise."""
 
@@ -183,9 +187,25 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         lambda options: ParquetReader(start=options.start),
         extra="parquet",
         kept_as=Format.EJSON,
+        begins=lambda head: head.startswith(MAGIC),
+    ),
+    Format.XLSX: FormatEntry(
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        (".xlsx", ".xlsm"),
+        "a document a row of one sheet of an Excel workbook",
+        ExcelReader,
+        ("sheet", "header", "nested", "skip", "first_row", "fix_header"),
+        extra="excel",
+        kept_as=Format.EJSON,
+        begins=lambda head: head.startswith(b"PK\x03\x04") and b"xl/" in head,
     ),
 }
 """Every format that is loaded."""
+
+
+def is_written(form: Format) -> bool:
+    """Tell whether a format is exported, too."""
+    return form in _WRITERS or form in _DELIMITERS or form is Format.PARQUET
 
 
 def formats_with(option: str) -> list[Format]:

@@ -7,23 +7,22 @@ document can have, or in which a date or a decimal would lose digits, is refused
 
 import importlib
 import importlib.util
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from documents.codec.extras import load_extra
 from documents.codec.parquet_values import Arrow, has_maps, is_risky, read_values, refuse_fields
 from documents.codec.records import Record
 from documents.codec.strict import check_keys
+from documents.codec.whole_file import WholeFileReader
 from documents.codec.writers import dump_canonical
 from documents.errors import Fault
 from documents.types import Document, child
 
 MAGIC: Final = b"PAR1"
 BATCH_ROWS: Final = 1024
-_MEMORY_BYTES: Final = 1024 * 1024
 
 
 def load_pyarrow() -> ModuleType:
@@ -41,50 +40,30 @@ def has_parquet() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 
 
-class ParquetReader:
-    """Reads a document from each row, all of them at the end. Numbers of rows stand for lines and bytes.
+class ParquetReader(WholeFileReader):
+    """Reads a document from each row.
 
     Args:
-        start: Rows before this one, counted from 0, are passed over.
+        start: As for `WholeFileReader`.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
 
     def __init__(self, *, start: int = 0) -> None:
+        super().__init__(start=start)
         self._parquet: Any = load_pyarrow()
         self._damage: Any = (importlib.import_module("pyarrow").ArrowException, OSError, ValueError)
-        self._start = start
-        self._file: tempfile.SpooledTemporaryFile[bytes] | None = None
-        self.line = 0
 
-    @property
-    def offset(self) -> int:
-        """How many rows have been read."""
-        return self.line
+    def read(self, file: IO[bytes]) -> Iterator[Record]:
+        """Yield a record for each row, or one that says what is wrong with the file."""
+        try:
+            yield from self._read(file)
+        except self._damage as error:
+            fault = Fault("", "malformed-parquet", f"The Parquet file is damaged: {error}")
+            yield Record(self.line + 1, self.line, self.line, b"", None, fault)
 
-    def feed(self, chunk: bytes) -> Iterator[Record]:
-        """Yield nothing yet; writes the chunk to a temporary file."""
-        self._opened().write(chunk)
-        return iter(())
-
-    def end(self) -> Iterator[Record]:
-        """Yield a record for each row. Removes the temporary file."""
-        with self._opened() as file:
-            file.seek(0)
-            try:
-                yield from self._read(file)
-            except self._damage as error:
-                detail = f"The Parquet file is damaged: {error}"
-                fault = Fault("", "malformed-parquet", detail)
-                yield Record(self.line + 1, self.line, self.line, b"", None, fault)
-
-    def _opened(self) -> "tempfile.SpooledTemporaryFile[bytes]":
-        if self._file is None:  # there is none before it is needed, as nobody closes the reader that is fed nothing
-            self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  # open until the end
-        return self._file
-
-    def _read(self, file: "tempfile.SpooledTemporaryFile[bytes]") -> Iterator[Record]:
+    def _read(self, file: IO[bytes]) -> Iterator[Record]:
         table = self._parquet.ParquetFile(file)
         refusal = refuse_fields(table.schema_arrow) or _refuse_values(table)
         if refusal:

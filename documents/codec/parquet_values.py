@@ -198,8 +198,8 @@ def _fraction(unit: str, rest: int) -> str:
     return f".{digits}"
 
 
-def _duration(unit: str, value: int) -> str:
-    """Return it as ISO 8601 has it, and Pydantic."""
+def duration_text(unit: str, value: int) -> str:
+    """Return a number of units as ISO 8601 has a duration, and Pydantic."""
     seconds, rest = divmod(abs(value), _PER_SECOND[unit])
     days, seconds = divmod(seconds, _DAY_SECONDS)
     hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
@@ -260,7 +260,7 @@ _READERS: Final[tuple[tuple[str, Read], ...]] = (
     ("date32", lambda array: _each(lambda days: _date(days * _DAY_MS), array, "int32")),
     ("date64", lambda array: _each(_date, array, "int64")),
     ("time", _read_times),
-    ("duration", lambda array: _each(partial(_duration, array.type.unit), array, "int64")),
+    ("duration", lambda array: _each(partial(duration_text, array.type.unit), array, "int64")),
     ("dictionary", lambda array: read_values(array.dictionary_decode())),
     ("map", _read_maps),
     ("struct", _read_structs),

@@ -12,7 +12,6 @@ from documents.codec.compressed import Compression, compression_of, inflate_head
 from documents.codec.encodings import find_encoding
 from documents.codec.formats import FORMATS
 from documents.codec.lines import BOM
-from documents.codec.parquet import MAGIC
 from documents.codec.records import WHITE, Format
 from documents.types import MAX_DOCUMENT_BYTES
 
@@ -115,25 +114,29 @@ def sniff(head: bytes, name: str | None = None) -> Sniffed:
 
 def find_alien(head: bytes) -> str | None:
     """Return what bytes are, where no format that is loaded begins so."""
+    if _find_by_magic(head):
+        return None
     known = next((name for magic, name in _ALIENS.items() if head.startswith(magic)), None)
-    if known == _ZIP and b"xl/" in head:
-        return "an Excel workbook"
     if known or _is_binary(head):
         return known or "binary data"
     return next((name for form, name in _ALIEN_TEXTS if form.match(head.removeprefix(BOM))), None)
 
 
 def _is_binary(head: bytes) -> bool:
-    if head.startswith((MAGIC, *_UTF16)) or _is_bson(head) or find_encoding(head)[0].startswith("utf-16"):
+    if head.startswith(_UTF16) or _is_bson(head) or find_encoding(head)[0].startswith("utf-16"):
         return False
     return b"\0" in head[:_BINARY_BYTES]
 
 
 def _look(head: bytes) -> Format | None:
     """Return what bytes look like; None if there are none, or they are no text."""
-    if head.startswith(MAGIC):
-        return Format.PARQUET
+    if form := _find_by_magic(head):
+        return form
     return Format.BSON if _is_bson(head) else _look_at_text(head)
+
+
+def _find_by_magic(head: bytes) -> Format | None:
+    return next((form for form, entry in FORMATS.items() if entry.begins and entry.begins(head)), None)
 
 
 def _look_at_text(head: bytes) -> Format | None:

@@ -16,6 +16,7 @@ from rich.text import Text
 from documents.access.policy import FULL
 from documents.codec.compressed import Compression
 from documents.codec.extended import decode_extended
+from documents.codec.formats import is_written
 from documents.codec.records import Format
 from documents.codec.sniff import sniff
 from documents.codec.strict import parse_json
@@ -106,6 +107,8 @@ def export(  # noqa: PLR0913  # each is a flag
     if as_json and file == STANDARD_OUTPUT:
         raise typer.BadParameter("--json reports on standard output, where the documents go. Name a file.")
     form, compression = form or _form_of(file), compress or _ENDINGS.get(file.suffix.lower())
+    if not is_written(form):
+        raise typer.BadParameter(f"{form} is only loaded; say another --format.")
     find = Find(collection, Selection(filter=_parse_filter(filter_)), sort=sort, fields=fields, limit=limit)
     operation = Export(find, form, compression, guard_formulas=guard_formulas, unescape=unescape)
     settings = settings_of(data_dir, mongodb_uri, database)

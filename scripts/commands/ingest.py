@@ -152,6 +152,12 @@ def load(  # noqa: PLR0913  # each is a flag
             show_default=False,
         ),
     ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Excel: the sheet, by its name or its number from 1. \\[the first]", show_default=False
+        ),
+    ] = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -207,7 +213,7 @@ def load(  # noqa: PLR0913  # each is a flag
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Load files: NDJSON, JSON arrays, Extended JSON, CSV, TSV, BSON and Parquet, also in gzip and zstd.
+    """Load files: NDJSON, JSON arrays, Extended JSON, CSV, TSV, BSON, Parquet and Excel, also in gzip and zstd.
 
     A record that cannot be loaded is put aside, whole, with its line and what is wrong with it, and the
     others are loaded. Killed at any moment and typed again, the same command goes on where it was, and
@@ -256,6 +262,7 @@ def load(  # noqa: PLR0913  # each is a flag
         infer=infer,
         nested=nested,
         items=items,
+        sheet=sheet,
         max_bytes=max_bytes,
         any_keys=mapping is not None,
     )
