@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +12,14 @@ from typing import Any, Final, cast
 
 from rich.markup import escape
 
-from documents.errors import Fault, InvalidParameterError
+from documents.errors import Fault, InvalidParameterError, StoreError
+from documents.migrations.drafts import SNAPSHOT
+from documents.migrations.snapshot import Snapshot, read_snapshot, take_snapshot, write_snapshot
 from documents.models.discovery import ModelError
+from documents.profile.contract_rules import ContractRules
 from documents.profile.names import OF_DOCUMENTS, class_name, field_name
 from documents.profile.promote import render_model
+from documents.project.models import load_models
 from documents.project.project import Project
 from documents.settings import Settings
 from scripts.console import MESSAGES, RESULTS
@@ -35,6 +39,8 @@ class Promotion:
         file: Where the model is, or would be.
         is_written: Whether it is there.
         seen: What it was written down from.
+        left: Rules of its contract that the model does not say.
+        snapshot: Where the model was noted for the migrations to come, or why not.
         checked: What the documents are like under it: `checked`, `misfits`, `first`.
     """
 
@@ -44,6 +50,8 @@ class Promotion:
     is_written: bool
     seen: Seen
     checked: Mapping[str, Any]
+    left: Sequence[str] = ()
+    snapshot: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -53,6 +61,8 @@ class Promotion:
             "file": str(self.file),
             "written": self.is_written,
             "notes": list(self.seen.report.notes),
+            "rules_left": list(self.left),
+            "snapshot": self.snapshot,
             **self.checked,
         }
 
@@ -84,7 +94,7 @@ def refuse_overwriting(file: Path, collection: str, *, force: bool) -> None:
     raise InvalidParameterError(detail, [Fault("", "invalid", detail)])
 
 
-def render(seen: Seen, model: str) -> str:
+def render(seen: Seen, model: str, rules: ContractRules) -> str:
     """Return the source of a model.
 
     Raises:
@@ -93,7 +103,7 @@ def render(seen: Seen, model: str) -> str:
     try:
         if not seen.report.documents:
             raise ValueError(f"{seen.name} has no documents that a model could be written down from.")  # noqa: TRY301  # told like the others
-        return render_model(seen.report, name=model, collection=seen.name)
+        return render_model(seen.report, name=model, collection=seen.name, rules=rules)
     except ValueError as error:
         raise InvalidParameterError(str(error), [Fault("", "invalid", str(error))]) from error
 
@@ -140,6 +150,27 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def note_model(project: Project | None, collection: str, file: Path) -> str | None:
+    """Write a new model into the snapshot that migrations start from, and say so; other models stay as they are there.
+
+    Args:
+        project: Whose model it is.
+        collection: Which.
+        file: Of the model.
+    """
+    if project is None or file.resolve().parent != project.models.resolve():
+        return None
+    path = project.migrations / SNAPSHOT
+    try:
+        found = take_snapshot(load_models(project)).collections[collection]
+        known = read_snapshot(path)
+        path.parent.mkdir(exist_ok=True)
+        write_snapshot(path, Snapshot({**known.collections, collection: found}))
+    except (ModelError, StoreError, OSError) as error:
+        return f"The snapshot for migrations was not written: {error}"
+    return f"Noted in {path}: from now on, sheaf migrate revision --autogenerate finds what changes."
+
+
 def show_promotion(promotion: Promotion, source: str, *, check_only: bool) -> None:
     """Say what was found, and what comes next."""
     if check_only:
@@ -154,6 +185,11 @@ def show_promotion(promotion: Promotion, source: str, *, check_only: bool) -> No
     for misfit in promotion.checked["first"]:
         faults = "; ".join(f"{fault['pointer'] or '(whole)'}: {fault['detail']}" for fault in misfit["faults"])
         MESSAGES.print(f"  {escape(json.dumps(misfit['_id'], ensure_ascii=False))}: {escape(faults)}", soft_wrap=True)
+    if promotion.left:
+        left = escape("; ".join(promotion.left))
+        MESSAGES.print(f"[yellow]Rules of the contract that the model does not say:[/yellow] {left}.", soft_wrap=True)
+    if promotion.snapshot:
+        MESSAGES.print(escape(promotion.snapshot), soft_wrap=True)
     if promotion.is_written:
         name = escape(promotion.collection)
         MESSAGES.print(f"Written to {escape(str(promotion.file))}.", soft_wrap=True)

@@ -30,6 +30,7 @@ MODULES: Final = {
     "copy": "copy",
     "Any": "typing",
     "ClassVar": "typing",
+    "Literal": "typing",
     "UUID": "uuid",
     "DecimalAnnotation": "beanie",
     "Document": "beanie",

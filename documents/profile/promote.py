@@ -8,6 +8,8 @@ from typing import Final
 
 from documents.profile import kinds
 from documents.profile.annotations import ANY, Annotator, render_imports
+from documents.profile.contract_rules import ContractRules
+from documents.profile.literals import literal
 from documents.profile.names import OF_CLASSES, OF_DOCUMENTS, OF_MODELS, class_name, field_name
 from documents.profile.node import ITEMS, KEY_CHARACTERS, VALUES, show_path
 from documents.profile.report import Field, Report
@@ -20,14 +22,11 @@ _ID: Final = "_id"
 _OVERRIDES: Final = "  # pyright: ignore[reportIncompatibleVariableOverride]  # Beanie lets a model say so"
 _TOO_LONG: Final = "  # noqa: E501  # one name"
 _CLASS_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,79}")
-_PLAIN_LETTERS: Final = frozenset(
-    chr(code) for code in (*range(0xC0, 0x100), *range(0x20, 0x7F)) if code not in (0xD7, 0xF7)
-)
 _NO_PROSE: Final = re.compile(r"[^A-Za-z0-9_.\[\]* -]+")
 _SHOWN_PATH: Final = 60
 
 
-def render_model(report: Report, *, name: str, collection: str) -> str:
+def render_model(report: Report, *, name: str, collection: str, rules: ContractRules | None = None) -> str:
     """Return the source of a module that declares a collection as it was seen.
 
     Every document that was seen is valid, and keeps every field: those that the model does not know are allowed and
@@ -41,6 +40,7 @@ def render_model(report: Report, *, name: str, collection: str) -> str:
         report: Of some documents.
         name: Of the class, in CapWords.
         collection: Where the documents are stored.
+        rules: Of its contract. What of them is written down is noted in them.
 
     Raises:
         ValueError: One of the names cannot be used.
@@ -49,7 +49,7 @@ def render_model(report: Report, *, name: str, collection: str) -> str:
         raise ValueError(f"A model cannot be named {name!r}; take a name in CapWords that is not in use.")
     if not re.fullmatch(COLLECTION_NAME, collection):
         raise ValueError(f"No collection can be named {collection!r}.")
-    return _Module(report, collection).render(name)
+    return _Module(report, collection, rules or ContractRules(None)).render(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,13 @@ class _Attribute:
     key: str
     is_optional: bool
     is_override: bool
+    rules: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         arguments = ["None"] if self.is_optional else []
         if self.key != self.name:
             arguments.append(f"alias={literal(self.key)}")
+        arguments += self.rules
         start = f"    {self.name}: {self.annotation}"
         if not arguments:
             return start + (_OVERRIDES if self.is_override else "")
@@ -81,9 +83,10 @@ class _Attribute:
 class _Module:
     """One file: the classes of embedded objects, and then the document's."""
 
-    def __init__(self, report: Report, collection: str) -> None:
+    def __init__(self, report: Report, collection: str, rules: ContractRules) -> None:
         self._report = report
         self._collection = collection
+        self._rules = rules
         self._annotator = Annotator(self._embed)
         self._classes: list[str] = []
         self._owners: list[str] = []
@@ -128,11 +131,20 @@ class _Module:
             return None
         annotation = self._annotator.annotate(field)
         # Beanie gives every document a revision_id, with a default.
-        is_optional = not field.is_required or own == "revision_id"
+        is_required = self._rules.is_required(field.parts) or field.is_required
+        is_optional = not is_required or own == "revision_id"
+        rules = tuple(self._rules.arguments(field.parts, annotation))
+        annotation = self._annotate_enum(field, annotation)
         if is_optional and annotation != ANY and not annotation.endswith("| None"):
             annotation += " | None"
         name = own or field_name(key, taken, reserved)
-        return _Attribute(name, annotation, key, is_optional=is_optional, is_override=own is not None)
+        return _Attribute(name, annotation, key, is_optional=is_optional, is_override=own is not None, rules=rules)
+
+    def _annotate_enum(self, field: Field, annotation: str) -> str:
+        chosen = self._rules.annotate(field.parts, annotation)
+        if chosen != annotation:
+            self._annotator.used.add("Literal")
+        return chosen
 
     def _embed(self, field: Field) -> str | None:
         """Write the class of a field's objects, and return its name."""
@@ -192,20 +204,3 @@ def _unencodables(fields: Iterable[Field]) -> set[str]:
 def _prose(path: str) -> str:
     plain = _NO_PROSE.sub("?", path)
     return plain if len(plain) <= _SHOWN_PATH else f"{plain[:_SHOWN_PATH].rstrip(' .')}..."
-
-
-def literal(text: str) -> str:
-    """Return a text as Python writes it down, with the quotes that Ruff prefers; what could be misread is escaped."""
-    quote = "'" if text.count('"') > text.count("'") else '"'
-    return quote + "".join(_escaped(letter, quote) for letter in text) + quote
-
-
-def _escaped(letter: str, quote: str) -> str:
-    if letter in ("\\", quote):
-        return f"\\{letter}"
-    if letter in _PLAIN_LETTERS:
-        return letter
-    code = ord(letter)
-    if code <= 0xFF:  # noqa: PLR2004  # two hex digits
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004  # four of them

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 import typer
 from pydantic import SecretStr
 
+from documents.contracts.store import ContractStore
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault, InvalidParameterError
+from documents.profile.contract_rules import ContractRules
 from documents.profile.diff import Severity, Thresholds, diff, exit_code
 from documents.project.project import Project, find_project, require_project
 from documents.settings import Settings
@@ -23,6 +25,7 @@ from scripts.schema_promote import (
     check,
     choose_file,
     choose_name,
+    note_model,
     refuse_overwriting,
     render,
     show_promotion,
@@ -208,7 +211,8 @@ def promote(  # noqa: PLR0913  # each is a flag
         file.parent.mkdir(exist_ok=True)
         with whole_file(file) as written:
             written.write(source.encode())
-        promotion = replace(promotion, is_written=True)
+        noted = note_model(project, collection, file)
+        promotion = replace(promotion, is_written=True, snapshot=noted)
     if as_json:
         print_json(promotion.to_dict())
     else:
@@ -264,6 +268,9 @@ async def _promote(
             if not scope.full:
                 announce(f"There are about {total:,} documents, so a sample of {scope.sample:,} is looked at.")
         seen = await look_at(connection, collection, where, scope)
-        source = render(seen, name)
+        with Running(Deadline(LOOK_UP_SECONDS), writes=False):
+            contract = await ContractStore(connection).current(collection)
+        rules = ContractRules(None if contract is None else contract.schema)
+        source = render(seen, name, rules)
         checked = await check(source, collection, file, settings, scope)
-    return Promotion(collection, name, file, is_written=False, seen=seen, checked=checked), source
+    return Promotion(collection, name, file, is_written=False, seen=seen, checked=checked, left=rules.left()), source

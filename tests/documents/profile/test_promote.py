@@ -35,8 +35,9 @@ from documents.catalog.declared import DeclaredModel
 from documents.codec.plain import CODEC_OPTIONS
 from documents.codec.stored import StoredDocument
 from documents.profile.accumulator import Profile
+from documents.profile.literals import literal
 from documents.profile.names import OF_DOCUMENTS, OF_MODELS, class_name, field_name
-from documents.profile.promote import literal, render_model
+from documents.profile.promote import render_model
 from documents.profile.report import read_profile
 from tests.documents.profile.messy import EPOCH, load
 
