@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Lifespan
 
 from api.authentication import Authentication
 from api.compression import Compression
+from api.cors import with_cors
 from api.draining import Draining
 from api.gate import Gate
 from api.lane import FastLane
@@ -66,7 +67,7 @@ class Application(FastAPI):
         for middleware, arguments, keywords in reversed(added):
             app = middleware(app, *arguments, **keywords)
         return Gate(
-            Sites(Authentication(app), allowed=self._settings.cors_origins),
+            with_cors(Sites(Authentication(app), allowed=self._settings.cors_origins), self._settings.cors_origins),
             host=self._settings.host,
             slots=Slots.of(self._settings),
             draining=self._draining,

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, cast
 
 from api.bodies import MAX_OPERATIONS, as_document, parse_filter_text
 from api.exchange import Exchange, path_parameter
+from api.known_parameters import refuse_names_of_others
 from api.preferences import Preferences
 from api.problems import BodyTooLargeError
 from documents.codec.etag import parse_etags
@@ -39,6 +40,7 @@ from documents.types import Document, child
 
 T = TypeVar("T")
 
+LISTS: Final = ("sort", "fields")
 RESERVED: Final = ("sort", "fields", "limit", "cursor", "q", "filter")
 PROFILE_FORMATS: Final = ("profile", "json-schema", "mongo", "contract", "html")
 PROFILE_PARAMETERS: Final = ("format", "sample", "examples")
@@ -310,7 +312,9 @@ def _too_many(maximum: int) -> BodyTooLargeError:
 def _reserved(parameters: Sequence[tuple[str, str]], names: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in parameters:
-        if name in names and found.setdefault(name, value) is not value:
+        if name in LISTS and name in found:  # as generated clients send arrays
+            found[name] += f",{value}"
+        elif name in names and found.setdefault(name, value) is not value:
             detail = f"{name} is given twice."
             raise InvalidParameterError(detail, [Fault(f"?{name}", "duplicate", detail)])
     return found
@@ -320,6 +324,7 @@ def _selection(
     parameters: Sequence[tuple[str, str]], reserved: Mapping[str, str], preferences: Preferences
 ) -> Selection:
     text = reserved.get("filter")
+    refuse_names_of_others(parameters)
     return Selection(
         parameters=[pair for pair in parameters if pair[0] not in RESERVED],
         filter=None if text is None else parse_filter_text(text),

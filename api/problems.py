@@ -107,6 +107,7 @@ class Problem:
 PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     errors.MalformedJsonError: Problem(HTTPStatus.BAD_REQUEST, "Not JSON"),
     errors.InvalidParameterError: Problem(HTTPStatus.BAD_REQUEST, "Invalid parameter"),
+    errors.UnknownParameterError: Problem(HTTPStatus.BAD_REQUEST, "Unknown parameter"),
     errors.InvalidFilterError: Problem(HTTPStatus.BAD_REQUEST, "Invalid filter"),
     errors.InvalidPipelineError: Problem(HTTPStatus.BAD_REQUEST, "Invalid pipeline"),
     errors.InvalidPatchError: Problem(HTTPStatus.BAD_REQUEST, "Invalid patch"),

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.exchange import Exchange
 from api.guard import Ending, Guard
+from api.known_parameters import refuse_unknown
 from api.problems import InternalError, MethodNotAllowedError, RequestTimeoutError, respond
 from documents.errors import DeadlineExceededError, StoreError
 from documents.types import COLLECTION_NAME
@@ -49,6 +50,9 @@ register_url_convertor("job", _JobConvertor())
 class DocumentRoute(APIRoute):
     """A route whose endpoint takes the exchange and returns the response."""
 
+    known: frozenset[str] | None = None
+    """The URL parameters that it reads; None where any name may be a field."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # handed on to APIRoute, which has forty of them
         super().__init__(*args, **kwargs)
         # `$` would also match before a line feed at the end, and `.` would not match one: an id may have either.
@@ -59,9 +63,14 @@ class DocumentRoute(APIRoute):
         if scope["method"] not in (self.methods or ()):
             raise MethodNotAllowedError("This address does not know the method.")
         exchange = Exchange(scope, receive, send)
-        response = await serve(exchange, cast("Endpoint", self.endpoint))
+        is_checked = self.known is not None and scope["query_string"]
+        response = await serve(exchange, self._checked if is_checked else cast("Endpoint", self.endpoint))
         if response is not None:
             await response(scope, receive, send)
+
+    async def _checked(self, exchange: Exchange) -> Response:
+        refuse_unknown(exchange.parameters, self.known or ())
+        return await cast("Endpoint", self.endpoint)(exchange)
 
 
 async def serve(exchange: Exchange, endpoint: Endpoint) -> Response | None:

@@ -16,6 +16,7 @@ from api.endpoints import (
     quarantine,
     schema,
 )
+from api.openapi.known_parameters import known_parameters
 from api.route import DocumentRoute, Endpoint
 
 COLLECTION: Final = "/v1/{collection:collection}"
@@ -68,7 +69,10 @@ ROUTES: Final[Sequence[tuple[str, str, Endpoint]]] = (
 
 def document_routes() -> list[DocumentRoute]:
     """Return the routes; what can be got can be asked for with HEAD, too."""
-    return [
-        DocumentRoute(path, endpoint, methods=["GET", "HEAD"] if method == "GET" else [method])
-        for method, path, endpoint in ROUTES
-    ]
+    known = known_parameters()
+    routes: list[DocumentRoute] = []
+    for method, path, endpoint in ROUTES:
+        route = DocumentRoute(path, endpoint, methods=["GET", "HEAD"] if method == "GET" else [method])
+        route.known = known.get((method, route.path_format))
+        routes.append(route)
+    return routes

@@ -7,6 +7,7 @@ StoreError
 │   ├── InvalidIdError              an id that this collection cannot hold
 │   ├── InvalidOperationError       an operation that is not put together rightly
 │   ├── InvalidParameterError       a URL parameter
+│   ├── UnknownParameterError       a URL parameter that the route does not read
 │   ├── InvalidFilterError          a filter in JSON
 │   ├── InvalidPipelineError        an aggregation pipeline
 │   ├── InvalidPatchError           a patch or an update
@@ -125,6 +126,12 @@ class InvalidParameterError(InputError):
     """A URL parameter or header cannot be understood. Each fault names it as `parameter`."""
 
     code = "invalid-parameter"
+
+
+class UnknownParameterError(InputError):
+    """A URL parameter is none that this route reads. The detail names the nearest ones that it does."""
+
+    code = "unknown-parameter"
 
 
 class InvalidFilterError(InputError):

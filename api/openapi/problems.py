@@ -31,6 +31,7 @@ STORE: Final[Errors] = (
     TooManyRequestsError,
     NotFoundError,
     errors.InvalidParameterError,
+    errors.UnknownParameterError,
     errors.UnauthenticatedError,
     errors.ForbiddenError,
     errors.FieldForbiddenError,

@@ -174,6 +174,8 @@ def _single(operator: str, read: Callable[[str, Spot], Any] = _read) -> _Operato
 def _list(operator: str, read: Callable[[str, Spot], Any] = _read) -> _Operator:
     def compiled(path: str, text: str, spot: Spot, _: Decode) -> dict[str, Any]:
         spot.spend()
+        if not text:
+            raise spot.refused("invalid-list", "The list is empty. Name at least one value.")
         elements = [read(_element(element, spot), spot) for element in array(_split(text, spot), spot)]
         return {path: {operator: elements}}
 
