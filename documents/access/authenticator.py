@@ -119,10 +119,10 @@ class Authenticator:
         if principal.id.startswith("key:"):
             self._used.add(principal.id.removeprefix("key:"))
 
-    async def watch(self) -> None:
-        """Forget what is known whenever a key is revoked, and write down which keys were used. Runs until cancelled."""
+    async def watch(self, stopping: asyncio.Event) -> None:
+        """Forget what is known whenever a key is revoked, and write down which keys were used, until told to stop."""
         noted = time.monotonic()
-        while True:
+        while not stopping.is_set():
             try:
                 with Running(Deadline(POLL_SECONDS * 4), writes=False):
                     version = await self._keys.version()
@@ -138,7 +138,9 @@ class Authenticator:
                 # Whether a key was revoked is not known now, so each is looked up again once MongoDB answers.
                 self._known.clear()
                 _log.warning("Keys cannot be watched: %s", error.detail)
-            await asyncio.sleep(POLL_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await stopping.wait()
 
 
 @asynccontextmanager
@@ -147,10 +149,10 @@ async def watching(authenticator: Authenticator | None) -> AsyncGenerator[None]:
     if authenticator is None:
         yield
         return
-    task = asyncio.create_task(authenticator.watch())
+    stopping = asyncio.Event()
+    task = asyncio.create_task(authenticator.watch(stopping))
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        stopping.set()
+        await task

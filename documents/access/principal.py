@@ -26,11 +26,8 @@ class Principal:
     is_trusted: bool = False
 
 
-SYSTEM: Final = Principal("system", is_trusted=True)
-"""Commands and background work of Sheaf's own."""
-
-OPEN: Final = Principal("open", is_trusted=True)
-"""Every caller of a server that was told to be open."""
+SYSTEM: Final = Principal("full", is_trusted=True)
+"""Commands, background work of Sheaf's own, and every caller of a server that is open."""
 
 ANONYMOUS: Final = Principal("anonymous", roles=("anonymous",))
 """A caller without credentials. It may do nothing until a policy names the role."""

@@ -171,11 +171,14 @@ class BulkPlan:
 
     Args:
         services: What it stands on.
+        collection: Whose documents.
         items: The writes in their order; an error stands for one that could not be planned.
+        concurrent: Of each, whether it may join others without a slot.
         mode: unordered, ordered (stops at the first failure) or atomic (all or none).
     """
 
     services: Services
+    collection: str
     items: "Sequence[Apply | StoreError]"
     concurrent: Sequence[bool]
     mode: BulkMode
@@ -209,6 +212,9 @@ class BulkPlan:
 
         outcomes: list[Item] = []
         for start in range(0, len(self.items), CHUNK):
+            # Read now, so that no item waits for it while others pass: ids are made in the order of the items.
+            with Running(deadline, writes=True):
+                await self.services.catalog.contracts.current(self.collection)
             chunk = zip(self.items[start : start + CHUNK], self.concurrent[start : start + CHUNK], strict=True)
             outcomes += await asyncio.gather(*(one(item, grouped=grouped) for item, grouped in chunk))
         return outcomes

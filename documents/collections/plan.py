@@ -201,7 +201,7 @@ class Planner:
         if items and all(isinstance(item, ForbiddenError) for item in items):
             raise cast("ForbiddenError", items[0])
         grouped = [isinstance(item, Insert) for item in operation.writes]
-        return many.BulkPlan(self._services, items, grouped, operation.mode)
+        return many.BulkPlan(self._services, operation.collection, items, grouped, operation.mode)
 
     async def transaction(self, operation: Transaction, policy: Policy) -> many.TransactionPlan:
         """Plan several writes, all or none."""
@@ -284,9 +284,10 @@ class Planner:
 
 def _select(entry: CollectionEntry, selection: Selection) -> Filter:
     literal = selection.literal
-    parts = [parse_parameters(selection.parameters, entry.coerce, literal=literal, ids=SHOWN_IDS)]
+    ids = SHOWN_IDS if entry.model is None else None  # a model says what its ids are
+    parts = [parse_parameters(selection.parameters, entry.coerce, literal=literal, ids=ids)]
     if selection.filter is not None:
-        parts.append(parse_filter(selection.filter, entry.coerce, literal=literal, ids=SHOWN_IDS))
+        parts.append(parse_filter(selection.filter, entry.coerce, literal=literal, ids=ids))
     if selection.text is not None:
         parts.append(parse_search(selection.text))
     return conjunction(*parts)

@@ -140,3 +140,9 @@ def _fits(value: float) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def as_added(before: Document, after: Document) -> Document:
+    """Return a changed document with its members where MongoDB has them: those that are new last, by name."""
+    kept = [name for name in before if name in after]
+    return {name: after[name] for name in [*kept, *sorted(after.keys() - before.keys())]}

@@ -97,9 +97,7 @@ class TestGet:
         refusal(await client.get(f"/v1/{strict}:contract?version=9"), 404, "contract-not-found")
         refusal(await client.get(f"/v1/{strict}:contract"), 404, "contract-not-found")
 
-    @pytest.mark.parametrize(
-        "query", ["version=", "version=x", "version=-1", "version=1&version=2", "q=1", "version=٣"]
-    )
+    @pytest.mark.parametrize("query", ["version=", "version=x", "version=-1", "version=1&version=2", "version=٣"])
     async def test_refuses_other_parameters(self, client: Client, strict: str, query: str) -> None:
         refusal(await client.get(f"/v1/{strict}:contract?{query}"), 400, "invalid-parameter")
 

@@ -70,9 +70,7 @@ class TestList:
         assert page["next"] is None
         assert found == made[::-1]
 
-    @pytest.mark.parametrize(
-        "query", ["limit=0", "limit=201", "limit=x", "state=busy", "collection=$x", "colour=blue", "key=a&key=b"]
-    )
+    @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "state=busy", "collection=$x", "key=a&key=b"])
     async def test_what_cannot_be_meant(self, client: Client, query: str) -> None:
         response = await client.get(f"/jobs?{query}")
         refusal(response, 400, "invalid-parameter")

@@ -196,6 +196,8 @@ class Documents(RuleBasedStateMachine):
             return
         before = self._model.get(document_id)
         after = None if before is None else change(before)
+        if isinstance(before, dict) and isinstance(after, dict):
+            after = oracle.as_added(before, after)
         if after is None:
             assert answer.status_code == 404
         elif after is CONFLICT:

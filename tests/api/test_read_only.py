@@ -53,11 +53,7 @@ async def test_refuses_writes(
 async def test_refuses_bulk(client: Client, reader: Client, collection: str, mode: str) -> None:
     await stored(client, collection, {"_id": "a"})
     operations = [{"op": "delete", "id": "a"}, {"op": "upsert", "document": {"_id": "b"}}]
-    response = await reader.post(f"/v1/{collection}:bulk?mode={mode}", json=operations)
-    if mode == "atomic":
-        refusal(response, 403, "operation-failed")
-    else:
-        assert items(response)[0]["problem"]["code"] == "forbidden"
+    refusal(await reader.post(f"/v1/{collection}:bulk?mode={mode}", json=operations), 403, "forbidden")
     assert items(await client.get(f"/v1/{collection}")) == [{"_id": "a"}]
 
 
@@ -70,7 +66,7 @@ async def test_refuses_transactions(client: Client, reader: Client, collection: 
 
 async def test_refuses_before_it_makes_a_collection(reader: Client, collection: str) -> None:
     refusal(await reader.post(f"/v1/{collection}", json={}), 403, "forbidden")
-    assert items(await reader.post(f"/v1/{collection}", json=[{}]))[0]["problem"]["code"] == "forbidden"
+    refusal(await reader.post(f"/v1/{collection}", json=[{}]), 403, "forbidden")
     refusal(await reader.get(f"/v1/{collection}"), 404, "collection-not-found")
 
 

@@ -8,7 +8,7 @@ import pytest
 from documents.access.actions import Action
 from documents.access.grants import ALL, EVERYTHING, NOTHING, bind
 from documents.access.policy_file import parse_policies
-from documents.access.principal import ANONYMOUS, OPEN, SYSTEM, Principal
+from documents.access.principal import ANONYMOUS, SYSTEM, Principal
 from documents.access.rules import Feature
 
 POLICIES = parse_policies("""\
@@ -38,7 +38,6 @@ CLERK = Principal("k", ("clerk",), {"sub": "ann"})
 
 def test_a_trusted_principal_may_everything() -> None:
     assert bind(POLICIES, SYSTEM, "orders") is EVERYTHING
-    assert bind(POLICIES, OPEN, "orders") is EVERYTHING
 
 
 @pytest.mark.parametrize(
