@@ -500,7 +500,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick(folder: Path, mongo_uri: str, worker_id: str) -> Iterator[Server]:
     """Return a server with little patience."""
     database = f"ingesting_{worker_id}"
-    with serve(folder, uri=mongo_uri, database=database, environment="production", request_timeout="PT2S") as started:
+    patience = {"request_timeout": "PT2S", "min_bytes_per_second": 1}
+    with serve(folder, uri=mongo_uri, database=database, environment="production", **patience) as started:
         yield started
 
 

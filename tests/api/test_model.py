@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from uuid import uuid4
 
 import httpx
@@ -197,7 +197,7 @@ class Documents(RuleBasedStateMachine):
         before = self._model.get(document_id)
         after = None if before is None else change(before)
         if isinstance(before, dict) and isinstance(after, dict):
-            after = oracle.as_added(before, after)
+            after = oracle.as_added(before, cast("Document", after))
         if after is None:
             assert answer.status_code == 404
         elif after is CONFLICT:
