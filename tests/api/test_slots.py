@@ -11,6 +11,8 @@ from api.slots import Kind, Slots, kind_of
 from tests.api.hostile.attack import receive
 from tests.server import Server, serve
 
+pytestmark = pytest.mark.alone
+
 HEAD = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 UPLOAD = b"POST /v1/slow:ingest" + HEAD + b"Content-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n{"
 EXPORT = b"GET /v1/large:export" + HEAD + b"\r\n"
