@@ -99,11 +99,16 @@ def checksum_of(text: str) -> str:
     return hashlib.sha256("\n".join(lines).rstrip().encode()).hexdigest()
 
 
+def _names_models(module: str) -> bool:
+    """Return whether a module is one of models, or may lead to them."""
+    return module in {"documents", "models"} or module.startswith(("documents.models", "models."))
+
+
 def _refuse_imports(path: Path, tree: ast.Module) -> None:
     for name, line in _imports(tree):
         if name == OPERATIONS or name.partition(".")[0] in ALLOWED:
             continue
-        if name.partition(".")[0] in {"documents", "models"}:
+        if _names_models(name):
             reason = (
                 "models change, and a revision has to mean the same for ever. "
                 "Name collections and fields instead, and write values out."

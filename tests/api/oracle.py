@@ -146,3 +146,20 @@ def as_added(before: Document, after: Document) -> Document:
     """Return a changed document with its members where MongoDB has them: those that are new last, by name."""
     kept = [name for name in before if name in after]
     return {name: after[name] for name in [*kept, *sorted(after.keys() - before.keys())]}
+
+
+def in_width(before: Any, after: Any) -> Any:
+    """Return a value in the place of another, its numbers as wide as those that stood there, where they fit."""
+    match before, after:
+        case dict(), dict():
+            stored, sent = cast("Document", before), cast("Document", after)
+            return {name: in_width(stored.get(name, MISSING), value) for name, value in sent.items()}
+        case list(), list():
+            old, new = cast("list[Any]", before), cast("list[Any]", after)
+            return [in_width(old[at] if at < len(old) else MISSING, value) for at, value in enumerate(new)]
+        case int(), float() if type(before) is int and after.is_integer() and -(2**63) <= after < 2**63:
+            return int(after)
+        case float(), int() if type(after) is int and int(float(after)) == after:
+            return float(after)
+        case _:
+            return after

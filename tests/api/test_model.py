@@ -115,7 +115,8 @@ class Documents(RuleBasedStateMachine):
         answer = self._ask("PUT", self._at(document_id), json=document, headers=self._headers(document_id, condition))
         if self._is_allowed(answer, document_id, condition):
             assert answer.status_code == (200 if document_id in self._model else 201)
-            self._keep(answer, {"_id": document_id, **document})
+            named = {"_id": document_id, **document}
+            self._keep(answer, oracle.in_width(self._model.get(document_id), named))
 
     @rule(document_id=chosen, patch=patches, condition=conditions)
     def merge(self, document_id: str, patch: Document, condition: str) -> None:
@@ -197,6 +198,8 @@ class Documents(RuleBasedStateMachine):
         before = self._model.get(document_id)
         after = None if before is None else change(before)
         if isinstance(before, dict) and isinstance(after, dict):
+            if media != KINDS["update"]:  # operators take each number for what it is
+                after = oracle.in_width(before, cast("Document", after))
             after = oracle.as_added(before, cast("Document", after))
         if after is None:
             assert answer.status_code == 404
