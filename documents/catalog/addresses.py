@@ -128,8 +128,8 @@ def _scalars(text: str) -> Iterator[object]:
         yield _WORDS[text]
     elif _INTEGER.fullmatch(text) and int(text) in _INT64:
         yield int(text)
-    elif _NUMBER.fullmatch(text) and isfinite(float(text)):
-        yield float(text)
+    elif _NUMBER.fullmatch(text) and isfinite(number := float(text)) and dump(number).decode() == text:
+        yield number
 
 
 def _is_storable(text: str) -> bool:

@@ -110,7 +110,7 @@ READS: Final[dict[str, tuple[str, str, Any]]] = {
 WRITES: Final[dict[str, tuple[str, str, Any, str]]] = {
     "insert": ("POST", "", {"_id": "new", "n": 0}, "insert"),
     "replace": ("PUT", "/k1", {"n": 1}, "update"),
-    "merge patch": ("PATCH", "/k1", {"n": 1}, "update"),
+    "merge patch": ("PATCH", "/k1", {"n": 1}, "findAndModify"),
     "delete": ("DELETE", "/k1", None, "delete"),
 }
 

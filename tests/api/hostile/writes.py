@@ -52,7 +52,7 @@ _MERGES: Final[dict[str, tuple[dict[str, Any], int, str]]] = {
     "a price of null": ({"price": None}, 422, "invalid-document"),
     "a field that nobody declared": ({"role": "admin"}, 422, "invalid-document"),
     "another id": ({"_id": OTHER}, 422, "invalid-document"),
-    "another id, taken from an operator": ({"_id": {"$ne": ""}}, 422, "invalid-document"),
+    "another id, taken from an operator": ({"_id": {"$ne": ""}}, 422, "invalid-id"),
     "an operator": ({"$set": {"stock": -1}}, 422, "invalid-document"),
     "another's sku": ({"sku": "TAKEN"}, 409, "unique-violation"),
 }
@@ -167,7 +167,7 @@ WRITES: Final[Sequence[Attack]] = (
            headers={"Prefer": "max-affected=0"}),
     Attack("a bulk request in a mode that is none", 400, "invalid-parameter", "/v1/people:bulk?mode=evil", body=b"[]"),
     Attack("a bulk request that is no list", 400, "malformed-json", "/v1/people:bulk", body=b"{}"),
-    Attack("a bulk request with a parameter that is none", 400, "invalid-parameter", "/v1/people:bulk?w=0",
+    Attack("a bulk request with a parameter that is none", 400, "unknown-parameter", "/v1/people:bulk?w=0",
            body=b"[]"),
     Attack("an atomic bulk request with a bad one", 409, "operation-failed", "/v1/people:bulk?mode=atomic",
            body=as_json([{"op": "insert", "document": {"_id": "eve"}}, {"op": "insert", "document": {"_id": "ada"}}])),
