@@ -26,6 +26,9 @@ JUDGED: Final = 10_000
 """Records after which a load may be stopped before its end for the share of those that are bad."""
 
 NAMED: Final = 20
+
+# So many unreadable records say that a source is not of its format. Fewer can be large ones that were cut.
+TELLING: Final = 10
 HEADER_REFUSED: Final = "header-refused"
 
 
@@ -118,7 +121,7 @@ def check_first(load: Load, batch: Batch) -> None:
 
     Raises:
         SourceMisreadError: The header cannot be used, nothing can be read as it was told, or no record has the key.
-        NothingFitsError: The batch is full, and none of it is a record.
+        NothingFitsError: The batch is full, has at least 10 records, and none can be read.
     """
     faults = [record.fault for record in batch.records if record.fault is not None]
     refused = next((fault for fault in faults if fault.code == HEADER_REFUSED), None)
@@ -137,7 +140,7 @@ def _refuse_unreadable(load: Load, batch: Batch, faults: Sequence[Fault]) -> Non
     if told:
         detail = f"None of the first {len(batch.records):,} records can be read with this {told[0]}. {first}"
         raise _misread(told[0], detail)
-    if not batch.is_last:
+    if not batch.is_last and len(batch.records) >= TELLING:
         raise NothingFitsError(
             f"None of the first {len(batch.records):,} records can be read as {load.form}. {first} Nothing was written."
         )
