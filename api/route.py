@@ -1,14 +1,13 @@
-"""The route class of the wildcard routes: an `APIRoute` that goes straight to its endpoint.
+"""The route class of our routes: an `APIRoute` that goes straight to its handler.
 
-FastAPI's own handling solves dependencies and parses the body for each request; these endpoints have no
+FastAPI's own handling solves dependencies and parses the body for each request; these handlers have no
 dependencies and read their bodies themselves, so that every byte passes the same checks.
 """
 
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Final
 from uuid import uuid4
 
 from fastapi.routing import APIRoute
@@ -20,11 +19,11 @@ from starlette.types import Receive, Scope, Send
 from api.exchange import Exchange
 from api.guard import Ending, Guard
 from api.known_parameters import refuse_unknown
+from api.openapi.parameters import query_names
 from api.problems import InternalError, MethodNotAllowedError, RequestTimeoutError, respond
+from api.record import Handler, Route
 from documents.errors import DeadlineExceededError, StoreError
 from documents.types import COLLECTION_NAME
-
-Endpoint: TypeAlias = Callable[[Exchange], Awaitable[Response]]
 
 _log = logging.getLogger("sheaf")
 
@@ -48,13 +47,17 @@ register_url_convertor("job", _JobConvertor())
 
 
 class DocumentRoute(APIRoute):
-    """A route whose endpoint takes the exchange and returns the response."""
+    """Serves a route of ours.
 
-    known: frozenset[str] | None = None
-    """The URL parameters that it reads; None where any name may be a field."""
+    Args:
+        record: The route.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # handed on to APIRoute, which has forty of them
-        super().__init__(*args, **kwargs)
+    def __init__(self, record: Route) -> None:
+        super().__init__(record.path, record.handler, methods=record.methods)
+        self.record: Final = record
+        self.known: Final = query_names(record.parameters) if record.is_described else None
+        """The URL parameters that it reads; None where any name may be a field, or a page ignores them."""
         # `$` would also match before a line feed at the end, and `.` would not match one: an id may have either.
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)
 
@@ -64,20 +67,20 @@ class DocumentRoute(APIRoute):
             raise MethodNotAllowedError("This address does not know the method.")
         exchange = Exchange(scope, receive, send)
         is_checked = self.known is not None and scope["query_string"]
-        response = await serve(exchange, self._checked if is_checked else cast("Endpoint", self.endpoint))
+        response = await serve(exchange, self._checked if is_checked else self.record.handler)
         if response is not None:
             await response(scope, receive, send)
 
     async def _checked(self, exchange: Exchange) -> Response:
         refuse_unknown(exchange.parameters, self.known or ())
-        return await cast("Endpoint", self.endpoint)(exchange)
+        return await self.record.handler(exchange)
 
 
-async def serve(exchange: Exchange, endpoint: Endpoint) -> Response | None:
-    """Return the endpoint's response, or the problem that it ends in; None when nobody is left to read it."""
+async def serve(exchange: Exchange, handler: Handler) -> Response | None:
+    """Return the handler's response, or the problem that it ends in; None when nobody is left to read it."""
     guard = Guard(exchange)
     try:
-        return await endpoint(exchange)
+        return await handler(exchange)
     except StoreError as error:
         return respond(error)
     except ClientDisconnect:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from api import bodies, exchange, parse, parse_jobs, preferences, problems, server, uploads
+from api import bodies, exchange, parse, preferences, problems, server
+from api.loads import parse as parse_jobs
+from api.loads import uploads
 from documents import aside
 from documents.catalog import ids
 from documents.codec import json_patch, patch_shape

@@ -6,13 +6,13 @@ from typing import Any, Final, cast
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from api.openapi.operations import OPERATIONS, Operation
 from api.openapi.parameters import PARAMETERS
 from api.openapi.problems import problem_responses
 from api.openapi.responses import HEADERS
 from api.openapi.schemas import REF, Schema, ref
 from api.openapi.shapes import SHAPES, operation_of
 from api.openapi.subjects import ANY, Subject, name_subjects
+from api.record import Route
 from api.route import DocumentRoute
 from documents.catalog.catalog import CollectionSummary
 from documents.catalog.declared import DeclaredModel
@@ -56,54 +56,55 @@ def build_openapi(
     """
     subjects, schemas = name_subjects(list(models), summaries)
     transacted = operation_of(ref("DocumentInput"), ref("DocumentPatch"), collection=True)
+    records = [route.record for route in routes if isinstance(route, DocumentRoute) and route.record.is_described]
     document: dict[str, Any] = {
         "openapi": VERSION,
         "info": {"title": title, "version": version, "description": DESCRIPTION},
         "tags": [*({"name": each.tag, "description": each.description} for each in subjects), *TAGS],
-        "paths": _paths(subjects),
+        "paths": _paths(records, subjects),
         "components": {
             "schemas": {**SHAPES, **schemas, "TransactionOperation": transacted},
             "parameters": PARAMETERS,
-            "responses": _problem_components(),
+            "responses": _problem_components(records),
             "headers": HEADERS,
         },
     }
     return _merge(document, _described_by_fastapi(routes))
 
 
-def _paths(subjects: Sequence[Subject]) -> dict[str, Any]:
+def _paths(routes: Sequence[Route], subjects: Sequence[Subject]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for subject in subjects:
-        for operation in OPERATIONS:
-            if operation.is_of_collection or subject is ANY:
-                path = operation.path.replace("{collection}", subject.collection)
+        for route in routes:
+            if route.is_of_collection or subject is ANY:
+                path = route.address.replace("{collection}", subject.collection)
                 item = paths.setdefault(path, {})
-                item[operation.method.lower()] = _described(operation, subject)
+                item[route.method.lower()] = _described(route, subject)
     return paths
 
 
-def _described(operation: Operation, subject: Subject) -> dict[str, Any]:
-    parameters = list(_parameters(operation, subject))
-    body = operation.body(subject) if operation.body else None
+def _described(route: Route, subject: Subject) -> dict[str, Any]:
+    parameters = list(_parameters(route, subject))
+    body = route.body(subject) if route.body else None
     return {
-        "tags": [operation.tag or subject.tag],
-        "operationId": operation.verb + operation.object.format(one=subject.one, many=subject.many),
-        "summary": operation.summary.format(**subject.words),
-        **({"description": operation.description} if operation.description else {}),
+        "tags": [route.tag or subject.tag],
+        "operationId": route.name.format(one=subject.one, many=subject.many),
+        "summary": route.summary.format(**subject.words),
+        **({"description": route.description} if route.description else {}),
         **({"parameters": parameters} if parameters else {}),
-        **({"requestBody": _body(body, required=operation.needs_body)} if body else {}),
-        "responses": _responses(operation, subject),
+        **({"requestBody": _body(body, required=route.needs_body)} if body else {}),
+        "responses": _responses(route, subject),
     }
 
 
-def _parameters(operation: Operation, subject: Subject) -> Iterable[Schema]:
-    if operation.is_of_collection and subject.is_any:
+def _parameters(route: Route, subject: Subject) -> Iterable[Schema]:
+    if route.is_of_collection and subject.is_any:
         yield _shared("collection")
-    if "{id}" in operation.path and operation.is_of_document:
+    if route.is_of_document:
         yield {"name": "id", "in": "path", "required": True, "description": "Its `_id`.", "schema": subject.id}
-    for name in operation.parameters:
+    for name in route.parameters:
         if name == "field-filters":
-            taken = {PARAMETERS[other].get("name") for other in operation.parameters}
+            taken = {PARAMETERS[other].get("name") for other in route.parameters}
             yield from (each for each in subject.filters if each["name"].partition("[")[0] not in taken)
         if name != "q" or subject.has_text:
             yield _shared(name)
@@ -117,27 +118,27 @@ def _body(forms: Mapping[str, Schema], *, required: bool) -> dict[str, Any]:
     return {"required": required, "content": {media: {"schema": schema} for media, schema in forms.items()}}
 
 
-def _responses(operation: Operation, subject: Subject) -> dict[str, Any]:
-    fine = {str(status): response for status, response in operation.answers(subject).items()}
+def _responses(route: Route, subject: Subject) -> dict[str, Any]:
+    fine = {str(status): response for status, response in route.answers(subject).items()}
     problems = {
-        status: {"$ref": f"#/components/responses/{_problem_name(operation, status)}"}
-        for status in problem_responses(operation.errors)
+        status: {"$ref": f"#/components/responses/{_problem_name(route, status)}"}
+        for status in problem_responses(route.problems)
         if status not in fine
     }
     return dict(sorted({**fine, **problems}.items()))
 
 
-def _problem_components() -> dict[str, Any]:
+def _problem_components(routes: Sequence[Route]) -> dict[str, Any]:
     """Return the problem responses, which are the same for all collections."""
     return {
-        _problem_name(operation, status): response
-        for operation in OPERATIONS
-        for status, response in problem_responses(operation.errors).items()
+        _problem_name(route, status): response
+        for route in routes
+        for status, response in problem_responses(route.problems).items()
     }
 
 
-def _problem_name(operation: Operation, status: str) -> str:
-    return f"{operation.verb}-{status}"
+def _problem_name(route: Route, status: str) -> str:
+    return f"{route.verb}-{status}"
 
 
 def _described_by_fastapi(routes: Sequence[BaseRoute]) -> dict[str, Any]:

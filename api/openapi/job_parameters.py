@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from api.loads.parse import DEFAULT_LISTED, MAX_IDS, MAX_LISTED, MAX_NAME, QUARANTINE_FORMATS
 from api.openapi.jobs import FORMS, JOB_ID, RECORD_ID, STATES
 from api.openapi.places import in_header, in_path, in_query
 from api.openapi.schemas import Schema, ref
-from api.parse_jobs import DEFAULT_LISTED, MAX_IDS, MAX_LISTED, MAX_NAME, QUARANTINE_FORMATS
 from documents.codec.csv_columns import CELLS
 from documents.codec.dialect import SETTINGS
 from documents.codec.formats import formats_with

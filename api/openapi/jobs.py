@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from api.loads.parse import JOB, MAX_IDS, RECORD
 from api.openapi.schemas import Schema, ref
-from api.parse_jobs import JOB, MAX_IDS, RECORD
 from documents.codec.records import Format
 from documents.ingest.jobs import Doing, Mode, Origin, State
 

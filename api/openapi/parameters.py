@@ -1,9 +1,9 @@
 """Parameters: those that every collection knows, and the filters that a model's fields make."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from api.endpoints.export import MEDIA_TYPES
+from api.export.handlers import MEDIA_TYPES
 from api.openapi.filters import LISTED, MAX_KEYS
 from api.openapi.job_parameters import JOB_PARAMETERS
 from api.openapi.places import in_header as _header
@@ -168,6 +168,18 @@ PARAMETERS: Final[dict[str, Schema]] = {
     "on": _query("on", "The natural key of upserts and merges that name none.", ref("FieldList")),
     **JOB_PARAMETERS,
 }
+
+
+ANY_FIELD: Final = frozenset({"field-filters", "filter-required"})
+"""Stand among a route's parameters for a filter by any field."""
+
+
+def query_names(parameters: Sequence[str]) -> frozenset[str] | None:
+    """Return the names of the URL parameters among them; None where any name may be a field."""
+    if not ANY_FIELD.isdisjoint(parameters):
+        return None
+    described = [PARAMETERS[name] for name in parameters]
+    return frozenset(parameter["name"] for parameter in described if parameter["in"] == "query")
 
 
 def field_filters(model: Schema, schemas: Mapping[str, Schema]) -> list[Schema]:

@@ -1,4 +1,4 @@
-"""Which problems each operation can end in: the table, and the answers made from it."""
+"""Errors that routes have in common, and the responses that are made of a route's errors."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -19,7 +19,6 @@ from api.problems import (
     TooManyRequestsError,
     UnsupportedMediaTypeError,
 )
-from api.sites import SAFE_METHODS
 from documents import errors
 from documents.errors import OperationFailedError, PreconditionFailedError, StoreError, UnavailableError
 
@@ -86,107 +85,6 @@ WRITE: Final[Errors] = (
 
 CROSSING: Final[Errors] = (CrossOriginError, UnsupportedMediaTypeError)
 """What every request can fail of that is not safe: its page's site, and a body that does not say what it is."""
-
-_OWN: Final[Mapping[tuple[str, str], Errors]] = {
-    ("GET", "/v1"): STORE,
-    ("GET", "/v1/{collection}"): (*STORE, *QUERY, errors.InvalidCursorError, NotAcceptableError),
-    ("POST", "/v1/{collection}"): (*STORE, *BODY, *STORING, NotAcceptableError),
-    ("PATCH", "/v1/{collection}"): (*STORE, *BODY, *QUERY, *CHANGING, *SEVERAL),
-    ("DELETE", "/v1/{collection}"): (*STORE, *QUERY, *SEVERAL),
-    ("GET", "/v1/{collection}/{id}"): (*STORE, *MISSING, PreconditionFailedError, NotAcceptableError),
-    ("PUT", "/v1/{collection}/{id}"): (*STORE, *BODY, *STORING, PreconditionFailedError, NotAcceptableError),
-    ("PATCH", "/v1/{collection}/{id}"): (
-        *STORE,
-        *BODY,
-        *MISSING,
-        *CHANGING,
-        PreconditionFailedError,
-        NotAcceptableError,
-    ),
-    ("DELETE", "/v1/{collection}/{id}"): (
-        *STORE,
-        *MISSING,
-        PreconditionFailedError,
-        errors.WriteConflictError,
-        errors.QueryRefusedError,
-    ),
-    ("POST", "/v1/{collection}:query"): (*STORE, *BODY, *QUERY, errors.InvalidCursorError, NotAcceptableError),
-    ("POST", "/v1/{collection}:count"): (*STORE, *BODY, *QUERY),
-    ("POST", "/v1/{collection}:aggregate"): (*STORE, *BODY, *QUERY, errors.InvalidPipelineError, NotAcceptableError),
-    ("POST", "/v1/{collection}:bulk"): (*STORE, *BODY, OperationFailedError, NotAcceptableError),
-    ("GET", "/v1/{collection}:schema"): (*STORE, *QUERY),
-    ("GET", "/v1/{collection}:export"): (*STORE, *QUERY, NotAcceptableError),
-    ("GET", "/v1/{collection}:indexes"): (*STORE, *INDEXES, errors.CollectionNotFoundError),
-    ("PUT", "/v1/{collection}:indexes"): (
-        *STORE,
-        *BODY,
-        *INDEXES,
-        errors.IndexConflictError,
-        errors.DuplicateValuesError,
-    ),
-    ("GET", "/v1/{collection}:contract"): (*STORE, errors.ContractNotFoundError, NotAcceptableError),
-    ("PUT", "/v1/{collection}:contract"): (
-        *STORE,
-        *BODY,
-        *CONTRACT,
-        errors.InvalidContractError,
-        errors.WriteConflictError,
-        NotAcceptableError,
-    ),
-    ("DELETE", "/v1/{collection}:contract"): (
-        *STORE,
-        *CONTRACT,
-        errors.ContractNotFoundError,
-        errors.WriteConflictError,
-        NotAcceptableError,
-    ),
-    ("POST", "/v1/{collection}:ingest"): (
-        *STORE,
-        *UPLOAD,
-        errors.IndexRequiredError,
-        *errors.STOPS.values(),
-        errors.JobFailedError,
-        errors.WriteConflictError,
-        errors.DuplicateValuesError,
-    ),
-    ("GET", "/v1/{collection}:loads"): (
-        *STORE,
-        *QUARANTINE,
-        errors.CollectionNotFoundError,
-        errors.InvalidIdError,
-    ),
-    ("GET", "/v1/{collection}:quarantine"): (*STORE, *QUARANTINE, errors.InvalidCursorError),
-    ("DELETE", "/v1/{collection}:quarantine"): (*STORE, *QUARANTINE, errors.FilterRequiredError),
-    ("GET", "/v1/{collection}:quarantine/{id}"): (*STORE, *QUARANTINE, errors.QuarantinedNotFoundError),
-    ("DELETE", "/v1/{collection}:quarantine/{id}"): (*STORE, *QUARANTINE, errors.QuarantinedNotFoundError),
-    ("POST", "/v1/{collection}:replay"): (
-        *STORE,
-        *BODY,
-        *QUARANTINE,
-        errors.FilterRequiredError,
-        errors.JobFailedError,
-        errors.JobConflictError,
-    ),
-    ("GET", "/jobs"): (*STORE, errors.QueryRefusedError, errors.InvalidCursorError, NotAcceptableError),
-    ("GET", "/jobs/{id}"): (*STORE, *JOB),
-    ("PATCH", "/jobs/{id}"): (*STORE, *JOB, *UPLOAD),
-    ("POST", "/jobs/{id}:cancel"): (*STORE, *JOB, errors.JobConflictError),
-    ("POST", "/jobs/{id}:undo"): (*STORE, *JOB, errors.JobConflictError),
-    ("POST", "/v1:transaction"): (
-        *STORE,
-        *BODY,
-        errors.InvalidOperationError,
-        OperationFailedError,
-        NotAcceptableError,
-    ),
-    ("GET", "/health/live"): ANYWHERE,
-    ("GET", "/health/ready"): ANYWHERE,
-}
-
-ERRORS: Final[Mapping[tuple[str, str], Errors]] = {
-    (method, path): own if method in SAFE_METHODS else (*own, *CROSSING) for (method, path), own in _OWN.items()
-}
-"""By method and path, as in `api.routes`. A test holds it complete; 500 is in none, as it is never meant."""
 
 
 def problem_responses(declared: Errors) -> dict[str, Any]:

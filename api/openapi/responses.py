@@ -1,12 +1,13 @@
 """What an operation answers with when all goes well, and the headers of all answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from api.media import Media
 from api.openapi.problems import ref_header
-from api.openapi.schemas import Schema
+from api.openapi.schemas import Schema, ref
 from api.openapi.shapes import ETAG
+from api.openapi.subjects import Subject
 
 BOTH: Final = (Media.JSON, Media.EJSON)
 
@@ -52,6 +53,25 @@ def answer(
         "description": description,
         **({"headers": {name: ref_header(name) for name in headers}} if headers else {}),
         **({"content": {kind.value: forms[kind] for kind in media}} if schema is not None else {}),
+    }
+
+
+def json_body(schema: Schema) -> dict[str, Schema]:
+    """Return the schemas of a body that may come as JSON or as Extended JSON."""
+    return {Media.JSON.value: schema, Media.EJSON.value: schema}
+
+
+def plain_answer(description: str, shape: str) -> Callable[[Subject], dict[int, dict[str, Any]]]:
+    """Return what makes a 200 with a body of one of `SHAPES`, in plain JSON."""
+    return lambda _: {200: answer(description, ref(shape), media=(Media.JSON,))}
+
+
+def mixed_outcomes() -> dict[int, dict[str, Any]]:
+    """Return the responses with an outcome for each of several writes."""
+    outcomes = ref("Outcomes")
+    return {
+        200: answer("Done: the outcomes.", outcomes),
+        207: answer("Done in part: the outcomes, some of them failures.", outcomes),
     }
 
 

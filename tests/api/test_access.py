@@ -1,7 +1,7 @@
 """Every route asks who is calling, and what the caller may do with the collection."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import pytest
 
 from api.app import create_app
 from api.authentication import PUBLIC
+from api.record import Route
 from api.routes import ROUTES
+from documents.access.actions import Action
 from documents.access.key_store import KeyStore
 from documents.lifecycle import Store, read_policies
 from documents.settings import Settings, SettingsError
@@ -38,12 +40,21 @@ QUERIES = {
     "DELETE :quarantine": "?all=true",
 }
 WHAT_NO_CALLER_MAY_SEE = "theirs"
+WALKED = "walked"
+ALL = frozenset(Action)
+SETS_OF_ACTIONS = sorted(
+    {frozenset(route.actions) for route in ROUTES if route.actions} | {ALL - {action} for action in ALL}, key=sorted
+)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("access")
-    (folder / "policies.yaml").write_text(POLICIES, "utf-8")
+    roles = "".join(
+        f"  {role_with(actions)}:\n    {WALKED}: {{actions: [{', '.join(sorted(actions))}]}}\n"
+        for actions in SETS_OF_ACTIONS
+    )
+    (folder / "policies.yaml").write_text(POLICIES + roles, "utf-8")
     return folder
 
 
@@ -76,15 +87,30 @@ async def bearer(keys: KeyStore, *roles: str) -> dict[str, str]:
 
 def requests(collection: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield a request for each route that is not public."""
-    for method, template, _ in ROUTES:
-        path = template.replace("{collection:collection}", collection).replace("{id:path}", "a")
+    for _, method, path, given in requests_by_route(collection):
+        yield method, path, given
+
+
+def requests_by_route(collection: str) -> Iterator[tuple[Route, str, str, dict[str, Any]]]:
+    """Yield each route that is not public, and a request for it."""
+    for route in ROUTES:
+        method = route.method
+        path = route.path.replace("{collection:collection}", collection).replace("{id:path}", "a")
         path = path.replace("{id:job}", "0" * 24).replace("{id}", "0" * 24)
         if any(path == public or path.startswith(f"{public}/") for public in PUBLIC):
             continue
         body = BODIES.get(path.rpartition(":")[2].partition("/")[0], {})
         given: dict[str, Any] = {"headers": {"Content-Type": "application/json"}, "content": orjson.dumps(body)}
         _, is_of_collection, rest = path.partition(f"/{collection}")
-        yield method, path + (QUERIES.get(f"{method} {rest}", "") if is_of_collection else ""), given
+        yield route, method, path + (QUERIES.get(f"{method} {rest}", "") if is_of_collection else ""), given
+
+
+def role_with(actions: Iterable[Action]) -> str:
+    """Return the name of a role that has just these actions."""
+    return "-".join(["with", *sorted(actions)])
+
+
+GUARDED = [case for case in requests_by_route(WALKED) if case[0].actions]
 
 
 def is_read(method: str, path: str) -> bool:
@@ -126,6 +152,23 @@ class TestEveryRoute:
             assert answer.status_code != 403, answer.text
         else:
             assert answer.status_code == 403 or "forbidden" in answer.text, answer.text
+
+
+@pytest.mark.parametrize("case", GUARDED, ids=[f"{case[1]} {case[2]}" for case in GUARDED])
+async def test_route_asks_for_the_actions_that_it_names(
+    closed: httpx.AsyncClient, keys: KeyStore, case: tuple[Route, str, str, dict[str, Any]]
+) -> None:
+    route, method, path, given = case
+
+    async def ask(actions: Iterable[Action]) -> httpx.Response:
+        headers = {**given["headers"], **await bearer(keys, role_with(actions))}
+        return await closed.request(method, path, headers=headers, content=given["content"])
+
+    answer = await ask(route.actions)
+    assert answer.status_code != 403, answer.text
+    for action in route.actions:
+        answer = await ask(ALL - {action})
+        assert answer.status_code == 403, (action, answer.text)
 
 
 async def test_a_closed_collection_is_the_same_as_none(closed: httpx.AsyncClient, keys: KeyStore) -> None:

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from api.endpoints.documentation import ASSETS
 from api.openapi.pages import KINDS
+from api.reference.handlers import ASSETS
 
 PAGES = ("/docs", "/problems", "/problems/invalid-document")
 

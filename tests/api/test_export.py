@@ -20,7 +20,7 @@ import zstandard
 from pymongo import MongoClient
 from starlette.types import Message
 
-from api.endpoints import export
+from api.export import handlers as export
 from documents.codec.formats import make_reader
 from documents.codec.records import Format
 from documents.database.embedded import EmbeddedMongo

@@ -123,7 +123,9 @@ class TestUndo:
         await client.patch(f"/v1/{collection}/a", json={"mine": True})
         response = await client.post(f"/jobs/{made['id']}:undo?force=true", headers={"prefer": "respond-async"})
         assert response.status_code in (200, 202)
-        while (told := await client.get(f"/jobs/{made['id']}")).status_code == 200 and told.json()["state"] == "undoing":
+        while (told := await client.get(f"/jobs/{made['id']}")).status_code == 200 and told.json()[
+            "state"
+        ] == "undoing":
             pass
         assert told.status_code == 200, told.text
         assert told.json()["undone"]["deleted"] == 1

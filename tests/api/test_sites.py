@@ -23,8 +23,8 @@ Client = httpx.AsyncClient
 OWN: Final = "http://127.0.0.1"
 JSON: Final = {"Content-Type": "application/json"}
 NDJSON: Final = {"Content-Type": "application/x-ndjson"}
-CHANGING: Final = [(method, path) for method, path, _ in ROUTES if method not in SAFE_METHODS]
-SAFE: Final = [(method, path) for method, path, _ in ROUTES if method in SAFE_METHODS]
+CHANGING: Final = [(route.method, route.path) for route in ROUTES if route.method not in SAFE_METHODS]
+SAFE: Final = [(route.method, route.path) for route in ROUTES if route.method in SAFE_METHODS]
 
 FOREIGN: Final[dict[str, dict[str, str]]] = {
     "a page elsewhere": {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},

@@ -7,11 +7,11 @@ from html import unescape
 
 import pytest
 
-from api.openapi.operations import OPERATIONS, Operation
 from api.openapi.pages import KINDS, problem_page, problems_page
-from api.openapi.problems import ERRORS, problem_responses
+from api.openapi.problems import problem_responses
 from api.problems import PROBLEMS, InternalError, MethodNotAllowedError
-from api.routes import document_routes
+from api.record import Route
+from api.routes import ROUTES
 from documents import errors
 from documents.errors import InvalidPolicyError, JobLostError, KeyNotFoundError, StoreError
 
@@ -25,6 +25,7 @@ def _leaves(kind: type[StoreError] = StoreError) -> Iterator[type[StoreError]]:
 
 
 LEAVES = sorted({leaf for leaf in _leaves() if leaf.__module__ in ("documents.errors", "api.problems")}, key=str)
+DESCRIBED = [route for route in ROUTES if route.is_described]
 NAMED_PAGES = ("/openapi.json", "/docs", "/docs/{asset}", "/problems", "/problems/{code}")
 
 
@@ -67,25 +68,22 @@ def test_tree_in_the_docstring_has_each_class() -> None:
     assert sorted(drawn) == sorted(set(defined) - {"StoreError"})
 
 
-def test_each_route_has_an_operation() -> None:
-    routes = {
-        (method, route.path_format) for route in document_routes() for method in route.methods or () if method != "HEAD"
-    }
-    described = {(operation.method, operation.path) for operation in OPERATIONS}
-    assert routes - described == {("GET", path) for path in NAMED_PAGES}
-    assert described <= routes
-    assert set(ERRORS) == described
+def test_only_pages_are_not_described() -> None:
+    assert {(route.method, route.address) for route in ROUTES} - {
+        (each.method, each.address) for each in DESCRIBED
+    } == {("GET", path) for path in NAMED_PAGES}
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.verb)
-def test_operation_declares_its_problems(operation: Operation) -> None:
-    responses = problem_responses(operation.errors)
+@pytest.mark.parametrize("route", DESCRIBED, ids=lambda route: route.verb)
+def test_route_declares_its_problems(route: Route) -> None:
+    responses = problem_responses(route.problems)
     declared = " ".join(response["description"] for response in responses.values())
-    assert all(f"`{kind.code}`" in declared for kind in operation.errors)
+    assert route.problems
+    assert all(f"`{kind.code}`" in declared for kind in route.problems)
 
 
 def test_each_problem_is_declared_somewhere() -> None:
-    declared = {kind for operation in OPERATIONS for kind in operation.errors}
+    declared = {kind for route in DESCRIBED for kind in route.problems}
     # Of a method that is not there no operation can tell; a fault of the server's own is never meant; of a job that
     # is taken over only the process hears that had it; and policies and keys are read at start and by commands.
     elsewhere = {MethodNotAllowedError, InternalError, JobLostError, InvalidPolicyError, KeyNotFoundError}

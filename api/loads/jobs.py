@@ -4,12 +4,12 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from api import reports
-from api.endpoints.ingest import await_job, report_of
 from api.exchange import Exchange, path_parameter
+from api.loads import reports
+from api.loads.ingest import await_job, report_of
+from api.loads.parse import parse_find_jobs, parse_undo, parse_upload_complete, parse_upload_offset
+from api.loads.uploads import Arrival, complete, keep
 from api.media import content_type
-from api.parse_jobs import own_parameters, parse_find_jobs, parse_undo, parse_upload_complete, parse_upload_offset
-from api.uploads import Arrival, complete, keep
 from documents.ingest.ingestion import ContinueUpload
 from documents.ingest.jobs import State
 
@@ -26,7 +26,6 @@ async def list_jobs(exchange: Exchange) -> Response:
 
 async def get_job(exchange: Exchange) -> Response:
     """Read one job."""
-    own_parameters(exchange, ())
     plan = await exchange.plan(exchange.store.ingestion.job, path_parameter(exchange, "id"))
     return reports.job(await plan.run(exchange.deadline))
 
@@ -38,7 +37,6 @@ async def patch_job(exchange: Exchange) -> Response:
         draft-ietf-httpbis-resumable-upload, upload append.
     """
     offset, is_whole = parse_upload_offset(exchange), parse_upload_complete(exchange)
-    own_parameters(exchange, ())
     if exchange.has_body():  # there may be nothing left to send but that this was all
         content_type(exchange.header(b"content-type"), PARTIAL, BYTES)
     arrival = Arrival(exchange, exchange.store.settings.max_upload_bytes)
@@ -62,7 +60,6 @@ async def patch_job(exchange: Exchange) -> Response:
 async def cancel_job(exchange: Exchange) -> Response:
     """Stop a job. What it has written stays."""
     exchange.ignore_body()
-    own_parameters(exchange, ())
     plan = await exchange.plan(exchange.store.ingestion.cancel, path_parameter(exchange, "id"))
     report = await plan.run(exchange.deadline)
     return reports.job(report) if report.job.state is State.CANCELLED else reports.accepted(exchange, report)

@@ -101,7 +101,7 @@ class LoadRequest:
 
 def parse_load(exchange: Exchange) -> LoadRequest:
     """Read what is to be loaded from the URL, and the key perhaps from the header `Idempotency-Key`."""
-    own = own_parameters(exchange, LOAD_PARAMETERS)
+    own = own_parameters(exchange)
     mode = _one_of("mode", own.get("mode", Mode.INSERT), {str(each): each for each in Mode})
     if mode is Mode.INSERT and "on" in own:
         refuse("on", "not-allowed", "on has no meaning for insert: it goes by no key.")
@@ -121,7 +121,7 @@ def parse_load(exchange: Exchange) -> LoadRequest:
 
 def parse_find_jobs(exchange: Exchange) -> FindJobs:
     """Read from the URL which jobs are wanted: one more than the page has, to see whether more follow."""
-    own = own_parameters(exchange, ("collection", "state", "key", "limit", "cursor"))
+    own = own_parameters(exchange)
     collection = own.get("collection")
     if collection is not None and not re.fullmatch(COLLECTION_NAME, collection):
         refuse("collection", "invalid", "No collection can have this name.")
@@ -136,7 +136,7 @@ def parse_find_jobs(exchange: Exchange) -> FindJobs:
 
 def parse_undo(exchange: Exchange) -> UndoJob:
     """Read from the URL what is to be taken back."""
-    own = own_parameters(exchange, ("force",))
+    own = own_parameters(exchange)
     return UndoJob(path_parameter(exchange, "id"), _one_of("force", own.get("force", "false"), _TRUTHS))
 
 
@@ -163,7 +163,7 @@ def parse_upload_complete(exchange: Exchange) -> bool:
 
 def parse_find_quarantined(exchange: Exchange) -> tuple[FindQuarantined, bool]:
     """Read from the URL which records are wanted, one more than the page has; and whether as they came."""
-    own = own_parameters(exchange, ("job", "code", "format", "limit", "cursor"))
+    own = own_parameters(exchange)
     is_raw = _one_of("format", own.get("format", "json"), {"json": False, "raw": True})
     for name in ("limit", "cursor"):
         if is_raw and name in own:
@@ -180,7 +180,7 @@ def parse_find_quarantined(exchange: Exchange) -> tuple[FindQuarantined, bool]:
 
 def parse_discard(exchange: Exchange) -> ChangeQuarantine:
     """Read from the URL which records are to be discarded."""
-    own = own_parameters(exchange, ("job", "code", "id", "all"))
+    own = own_parameters(exchange)
     ids = own["id"].split(",") if "id" in own else None
     if ids is not None and len(ids) > MAX_IDS:
         refuse("id", "out-of-range", f"A request may name {MAX_IDS} records at most.")
@@ -201,12 +201,10 @@ def parse_replay(collection: str, body: object) -> ChangeQuarantine:
     return ChangeQuarantine(collection, chosen, is_all=members.get("all", False), force=members.get("force", False))
 
 
-def own_parameters(exchange: Exchange, names: Sequence[str]) -> dict[str, str]:
-    """Return the URL's parameters, each of which is one of `names` and comes once."""
+def own_parameters(exchange: Exchange) -> dict[str, str]:
+    """Return the URL's parameters, each of which may come once. The route has refused those that it does not know."""
     found: dict[str, str] = {}
     for name, value in exchange.parameters:
-        if name not in names:
-            refuse(name, "not-allowed", f"The parameters here are {', '.join(names)}.")
         if found.setdefault(name, value) is not value:
             refuse(name, "duplicate", f"{name} is given twice.")
     return found

@@ -7,12 +7,12 @@ from typing import Final
 
 from starlette.responses import Response
 
-from api import reports
 from api.exchange import Exchange, path_parameter
+from api.loads import reports
+from api.loads.parse import LoadRequest, own_parameters, parse_load, parse_upload_complete, refuse
+from api.loads.uploads import SMALL_BYTES, Arrival, complete, hash_body, keep
 from api.media import charset_of, content_type
-from api.parse_jobs import LoadRequest, own_parameters, parse_load, parse_upload_complete, refuse
 from api.problems import UnsupportedMediaTypeError
-from api.uploads import SMALL_BYTES, Arrival, complete, hash_body, keep
 from documents.codec.csv_reader import HeaderError
 from documents.codec.dialect import SETTINGS
 from documents.codec.formats import FORMATS
@@ -61,7 +61,7 @@ async def ingest(exchange: Exchange) -> Response:
 
 async def get_loads(exchange: Exchange) -> Response:
     """Say which loads wrote a document."""
-    own = own_parameters(exchange, ("id",))
+    own = own_parameters(exchange)
     if "id" not in own:
         refuse("id", "missing", "id says of which document: as in its address.")
     operation = FindLoads(path_parameter(exchange, "collection"), own["id"])

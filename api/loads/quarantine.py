@@ -6,12 +6,12 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from api import reports
 from api.bodies import read_json
-from api.endpoints.export import FileStream
-from api.endpoints.ingest import await_job
 from api.exchange import Exchange, path_parameter
-from api.parse_jobs import own_parameters, parse_discard, parse_find_quarantined, parse_replay
+from api.export.handlers import FileStream
+from api.loads import reports
+from api.loads.ingest import await_job
+from api.loads.parse import parse_discard, parse_find_quarantined, parse_replay
 from documents.codec.records import Format
 from documents.collections.export import Piece
 from documents.database.deadline import Running
@@ -31,7 +31,6 @@ async def list_quarantined(exchange: Exchange) -> Response:
 
 async def get_quarantined(exchange: Exchange) -> Response:
     """Read one record, whole."""
-    own_parameters(exchange, ())
     operation = ReadQuarantined(path_parameter(exchange, "collection"), path_parameter(exchange, "id"))
     plan = await exchange.plan(exchange.store.ingestion.quarantined_one, operation)
     return reports.quarantined(await plan.run(exchange.deadline))
@@ -47,7 +46,6 @@ async def discard_quarantined(exchange: Exchange) -> Response:
 async def discard_one(exchange: Exchange) -> Response:
     """Discard one record for good."""
     exchange.ignore_body()
-    own_parameters(exchange, ())
     key = path_parameter(exchange, "id")
     operation = ChangeQuarantine(path_parameter(exchange, "collection"), Chosen(ids=[key]))
     plan = await exchange.plan(exchange.store.ingestion.discard, operation)
@@ -58,7 +56,6 @@ async def discard_one(exchange: Exchange) -> Response:
 
 async def replay(exchange: Exchange) -> Response:
     """Try records again, under the contract of now."""
-    own_parameters(exchange, ())
     operation = parse_replay(path_parameter(exchange, "collection"), await read_json(exchange))
     plan = await exchange.plan(exchange.store.ingestion.replay, operation)
     job = await plan.run(exchange.deadline)

@@ -7,10 +7,10 @@ from typing import Final
 import orjson
 from starlette.responses import Response
 
-from api.endpoints.documentation import HTML
 from api.exchange import Exchange
 from api.media import Media
 from api.parse import parse_profile
+from api.reference.handlers import HTML
 from documents.database.deadline import Running
 from documents.profile.html import CONTENT_SECURITY_POLICY, render_page
 from documents.profile.report import Report

@@ -58,10 +58,10 @@ async def _read_json(exchange: Exchange) -> Json:
 def _version(parameters: Sequence[tuple[str, str]]) -> int | None:
     if not parameters:
         return None
-    (name, text), *others = parameters
-    if name != "version" or others:
-        detail = "The only parameter here is version."
-        raise InvalidParameterError(detail, [Fault(f"?{(others or parameters)[0][0]}", "not-allowed", detail)])
+    (_, text), *others = parameters
+    if others:
+        detail = "version is given twice."
+        raise InvalidParameterError(detail, [Fault("?version", "duplicate", detail)])
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         detail = "version is a whole number."
         raise InvalidParameterError(detail, [Fault("?version", "wrong-type", detail)])
