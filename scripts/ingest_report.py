@@ -11,7 +11,8 @@ from documents.codec.plain import dump
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault
 from documents.ingest.batches import Counts, RecordFault
-from documents.ingest.ingestion import Ingestion, JobReport
+from documents.ingest.ingestion import Ingestion
+from documents.ingest.job_report import JobReport
 from documents.ingest.jobs import Job, Origin
 from documents.ingest.preview import Preview, lesson_to_text
 from documents.ingest.quarantine import Chosen, Quarantined

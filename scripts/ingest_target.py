@@ -19,7 +19,8 @@ from documents.errors import (
     QuarantineFullError,
     TooManyBadError,
 )
-from documents.ingest.ingestion import Ingestion, Plan
+from documents.ingest.ingestion import Ingestion
+from documents.ingest.plans import Plan
 from documents.lifecycle import Store, open_store
 from documents.settings import Settings
 from scripts.console import announce, errors_to

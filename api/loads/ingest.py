@@ -21,8 +21,9 @@ from documents.codec.sniff import HEAD_BYTES, sniff
 from documents.codec.table_look import look_at_table
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault, InvalidParameterError, JobConflictError
-from documents.ingest.ingestion import FindLoads, JobReport
+from documents.ingest.job_report import JobReport
 from documents.ingest.jobs import Job, Load
+from documents.ingest.requests import FindLoads
 
 MEDIA_TYPES: Final[Mapping[str, Format]] = {entry.media_type: form for form, entry in FORMATS.items()}
 """What media types say of a body."""

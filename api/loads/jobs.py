@@ -10,8 +10,8 @@ from api.loads.ingest import await_job, report_of
 from api.loads.parse import parse_find_jobs, parse_undo, parse_upload_complete, parse_upload_offset
 from api.loads.uploads import Arrival, complete, keep
 from api.media import content_type
-from documents.ingest.ingestion import ContinueUpload
 from documents.ingest.jobs import State
+from documents.ingest.requests import ContinueUpload
 
 PARTIAL = "application/partial-upload"
 BYTES = "application/octet-stream"

@@ -14,9 +14,9 @@ from documents.codec.formats import FORMATS, formats_with
 from documents.codec.options import ReadOptions
 from documents.codec.records import Format
 from documents.errors import Fault, InvalidCursorError, InvalidDocumentError, InvalidParameterError
-from documents.ingest.ingestion import ChangeQuarantine, FindJobs, FindQuarantined, UndoJob
 from documents.ingest.jobs import Doing, Load, Mode, Origin, State
 from documents.ingest.quarantine import Chosen
+from documents.ingest.requests import ChangeQuarantine, FindJobs, FindQuarantined, UndoJob
 from documents.types import COLLECTION_NAME, child
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from documents.codec.records import Format
 from documents.collections.export import Piece
 from documents.database.deadline import Running
 from documents.errors import QuarantinedNotFoundError
-from documents.ingest.ingestion import ChangeQuarantine, FindQuarantined, ReadQuarantined
 from documents.ingest.quarantine import Chosen, Quarantined
+from documents.ingest.requests import ChangeQuarantine, FindQuarantined, ReadQuarantined
 
 
 async def list_quarantined(exchange: Exchange) -> Response:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.exchange import Exchange
 from api.media import Media
 from documents.errors import STOPS, JobConflictError, JobFailedError
-from documents.ingest.ingestion import JobReport
+from documents.ingest.job_report import JobReport
 from documents.ingest.jobs import Doing, Job, State
 from documents.ingest.quarantine import Quarantined
 

@@ -1,27 +1,20 @@
-"""What can be asked about loads, jobs and the quarantine, planned under a policy; and the running of jobs."""
+"""What can be asked about loads and jobs, planned under a policy; and the running of jobs."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Final
 
 from documents.access.actions import Action
 from documents.access.policy import Policy
 from documents.access.rules import Feature
 from documents.catalog.ids import read_address
 from documents.catalog.metadata import Deed
-from documents.codec.formats import formats_with, make_reader
-from documents.codec.records import Format
-from documents.codec.strict import parse_json
 from documents.collections.services import Services
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
-    Fault,
-    FilterRequiredError,
     IndexRequiredError,
-    InvalidParameterError,
     JobConflictError,
     JobFailedError,
     JobLostError,
@@ -32,30 +25,27 @@ from documents.errors import (
 )
 from documents.ingest.batches import BatchStore, Books
 from documents.ingest.claim import Claim, hold_job
-from documents.ingest.expectations import Expectations
 from documents.ingest.gates import Budget
-from documents.ingest.jobs import Doing, Job, JobStore, Load, Mode, Origin, State
-from documents.ingest.limit import Limit
+from documents.ingest.job_report import JobReport
+from documents.ingest.jobs import Job, JobStore, Load, Mode, Origin, State
 from documents.ingest.load import PATIENCE_SECONDS, Stores, run_load
+from documents.ingest.load_check import check_load
 from documents.ingest.mapped import Mappings
 from documents.ingest.meter import Progress
+from documents.ingest.plans import Plan
 from documents.ingest.preview import Preview, preview_load, typed
-from documents.ingest.quarantine import EVERYTHING, Chosen, Quarantined, QuarantineStore
+from documents.ingest.quarantine import QuarantineStore
+from documents.ingest.quarantine_plans import QuarantinePlans
 from documents.ingest.replay import run_replay
+from documents.ingest.requests import ContinueUpload, FindJobs, FindLoads, UndoJob
 from documents.ingest.sources import Source
 from documents.ingest.staging import Staging
 from documents.ingest.undo import Undone, undo_load
 from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
-from documents.query.paths import is_field_path
-
-T = TypeVar("T")
 
 PREVIEW_SECONDS: Final = 30.0
-MAX_KEYS: Final = 8
 PAUSE_SECONDS: Final = 10.0
 MAX_FAULTS: Final = 100
-DISCARD_AT_ONCE: Final = 1000
-WALK_AT_ONCE: Final = 100
 _ACTIONS: Final[Mapping[Mode, tuple[Action, ...]]] = {
     Mode.INSERT: (Action.CREATE,),
     Mode.UPSERT: (Action.CREATE, Action.UPDATE),
@@ -65,192 +55,7 @@ _ACTIONS: Final[Mapping[Mode, tuple[Action, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FindJobs:
-    """Read jobs, the newest first."""
-
-    collection: str | None = None
-    state: State | Doing | None = None
-    key: str | None = None
-    before: str | None = None
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class UndoJob:
-    """Take a load back."""
-
-    id: str
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ContinueUpload:
-    """Go on with an upload.
-
-    Args:
-        id: Of the job.
-        offset: Where its sender takes it to be.
-        on_chunk: Called for each chunk that was read or kept.
-    """
-
-    id: str
-    offset: int
-    on_chunk: Callable[[], None] = lambda: None
-
-
-@dataclass(frozen=True, slots=True)
-class FindLoads:
-    """Read which loads wrote a document, whose id is as in a URL."""
-
-    collection: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class FindQuarantined:
-    """Read records of the quarantine."""
-
-    collection: str
-    chosen: Chosen = EVERYTHING
-    after: str | None = None
-    limit: int = 50
-    head_bytes: int | None = None
-    """How much to have of each record; None for all that is kept beside it, which of large ones is a part."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadQuarantined:
-    """Read one record of the quarantine."""
-
-    collection: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeQuarantine:
-    """Try records of the quarantine again, or discard them. Some must be chosen, if only by `is_all`."""
-
-    collection: str
-    chosen: Chosen
-    is_all: bool = False
-    force: bool = False
-    """Of a replay: write also over documents that were written since a record was put aside."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobReport:
-    """A job, and what its batches say.
-
-    Args:
-        job: It.
-        books: In numbers, and the first things that were wrong.
-        upload_offset: Bytes of its upload that are here; None where it has none, or it is loaded.
-    """
-
-    job: Job
-    books: Books
-    upload_offset: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        job, load, pace = self.job, self.job.load, self.job.pace
-        return {
-            "id": job.id,
-            "collection": load.collection,
-            "state": self.state,
-            "mode": load.mode,
-            "on": None if load.mode is Mode.INSERT else list(load.on),
-            "format": load.form,
-            "origin": load.origin,
-            "mapping": None if load.mapping is None else parse_json(load.mapping.encode()),
-            "source": load.name,
-            "key": load.key,
-            "created": _moment(job.created),
-            "finished": _moment(job.finished),
-            **self.books.counts.to_dict(),
-            "discarded": dict(self.books.discarded),
-            "bytes": pace.read_bytes,
-            "total_bytes": pace.total_bytes,
-            "upload_offset": self.upload_offset,
-            "rate": round(pace.rate),
-            "eta_seconds": None if pace.eta_seconds is None or not self.is_open else round(pace.eta_seconds),
-            "waiting_for": pace.waiting_for if self.is_open else None,
-            "faults": [fault.to_dict() for fault in self.books.faults],
-            "error": job.error,
-            "undone": job.undone,
-            "notes": list(job.notes),
-            "expectations": [dict(finding) for finding in job.findings],
-        }
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is to be worked on."""
-        return self.job.state in (State.OPEN, State.UNDOING)
-
-    @property
-    def state(self) -> str:
-        """The state in a word: an open job is receiving, running or waiting."""
-        job = self.job
-        if job.state is not State.OPEN:
-            return job.state
-        if job.upload is not None and not job.upload.is_complete:
-            return Doing.RECEIVING
-        return Doing.RUNNING if job.holder is not None and job.holder.is_alive else Doing.WAITING
-
-
-@dataclass(frozen=True, slots=True)
-class Plan(Generic[T]):
-    """Something that will be done.
-
-    Args:
-        work: Does it.
-        writes: Whether that may change something.
-    """
-
-    work: Callable[[], Awaitable[T]]
-    writes: bool = False
-
-    async def run(self, deadline: Deadline) -> T:
-        """Do it."""
-        with Running(deadline, writes=self.writes):
-            return await self.work()
-
-
-@dataclass(frozen=True, slots=True)
-class WalkPlan:
-    """Records of the quarantine that will be read one by one.
-
-    Args:
-        quarantine: Where they are.
-        collection: Whose.
-        chosen: Which.
-    """
-
-    quarantine: QuarantineStore
-    collection: str
-    chosen: Chosen
-
-    async def run(self, *, seconds: float) -> AsyncGenerator[Quarantined]:
-        """Yield them in their order.
-
-        Args:
-            seconds: Longest that MongoDB may take at once. Who takes the records may take any time.
-        """
-        after: str | None = None
-        while True:
-            with Running(Deadline(seconds), writes=False):
-                several = await self.quarantine.find(self.collection, self.chosen, after=after, limit=WALK_AT_ONCE)
-            for each in several:
-                with Running(Deadline(seconds), writes=False):
-                    whole = await self.quarantine.completed(each)
-                yield whole
-            if not several:
-                return
-            after = several[-1].id
-
-
-class Ingestion:
+class Ingestion(QuarantinePlans):
     """Plans what is asked about loads, and runs them.
 
     Args:
@@ -261,16 +66,16 @@ class Ingestion:
 
     def __init__(self, services: Services, budget: Budget, mappings: Mappings | None = None) -> None:
         connection = services.connection
-        self._budget = budget
-        self._services = services
-        self._connection = connection
-        self.stores: Final = Stores(
+        stores = Stores(
             JobStore(connection),
             BatchStore(connection),
             QuarantineStore(connection),
             UploadStore(connection),
             mappings or Mappings(),
         )
+        super().__init__(services, stores)
+        self._budget = budget
+        self._connection = connection
 
     async def load(self, operation: Load, policy: Policy) -> Plan[tuple[Job, bool]]:
         """Plan to make a job, or to go on with the one that has the same key. Gives it, and whether it is new.
@@ -283,7 +88,7 @@ class Ingestion:
         policy.require(operation.collection, *_ACTIONS[operation.mode])
         policy.require_feature(operation.collection, Feature.INGEST)
         operation = self.stores.mappings.resolve(operation)
-        _check(operation)
+        check_load(operation)
         entry = await self._services.catalog.get_or_new(operation.collection)
         entry.check_kind(Deed.LOAD)
         needs_index = operation.mode is not Mode.INSERT and not await self._has_index(operation)
@@ -374,38 +179,6 @@ class Ingestion:
         """Plan to have a load taken back; `run` does it."""
         policy.require((await self._visible(operation.id, policy)).load.collection, Action.DELETE)
         return Plan(partial(self._begin_undo, operation), writes=True)
-
-    async def quarantined(self, operation: FindQuarantined, policy: Policy) -> Plan[list[Quarantined]]:
-        """Plan to read records of the quarantine."""
-        policy.require(operation.collection, Action.READ)
-        return Plan(partial(self._find_quarantined, operation))
-
-    async def quarantined_all(self, operation: FindQuarantined, policy: Policy) -> WalkPlan:
-        """Plan to read the records of the quarantine one by one, however many, each with all its bytes."""
-        policy.require(operation.collection, Action.READ)
-        return WalkPlan(self.stores.quarantine, operation.collection, operation.chosen)
-
-    async def quarantined_one(self, operation: ReadQuarantined, policy: Policy) -> Plan[Quarantined]:
-        """Plan to read one record of the quarantine, with all its bytes."""
-        policy.require(operation.collection, Action.READ)
-        return Plan(partial(self.stores.quarantine.get, operation.collection, operation.id))
-
-    async def replay(self, operation: ChangeQuarantine, policy: Policy) -> Plan[Job]:
-        """Plan a job that tries records of the quarantine again; `run` does it.
-
-        Raises:
-            QueryRefusedError: The collection is of a kind that takes no loads, by now.
-        """
-        policy.require(operation.collection, Action.CREATE, Action.UPDATE, Action.DELETE)
-        _require_choice(operation)
-        (await self._services.catalog.get_or_new(operation.collection)).check_kind(Deed.LOAD)
-        return Plan(partial(self._create_replay, operation, policy.name), writes=True)
-
-    async def discard(self, operation: ChangeQuarantine, policy: Policy) -> Plan[int]:
-        """Plan to delete records of the quarantine for good. Gives how many there were."""
-        policy.require(operation.collection, Action.DELETE)
-        _require_choice(operation)
-        return Plan(partial(self._discard, operation), writes=True)
 
     async def report(self, job_id: str) -> JobReport:
         """Return a job with its numbers. Await it inside `Running`."""
@@ -545,62 +318,6 @@ class Ingestion:
         await self.stores.jobs.cancel(job_id)
         return await self.report(job_id)
 
-    async def _find_quarantined(self, operation: FindQuarantined) -> list[Quarantined]:
-        return await self.stores.quarantine.find(
-            operation.collection,
-            operation.chosen,
-            after=operation.after,
-            limit=operation.limit,
-            head_bytes=operation.head_bytes,
-        )
-
     async def _begin_undo(self, operation: UndoJob) -> JobReport:
         await self.stores.jobs.begin_undo(operation.id, force=operation.force)
         return await self.report(operation.id)
-
-    async def _create_replay(self, operation: ChangeQuarantine, by: str) -> Job:
-        load = Load(
-            operation.collection,
-            form=Format.EJSON,
-            origin=Origin.QUARANTINE,
-            name=f"quarantine of {operation.collection}",
-        )
-        chosen = {"ids": operation.chosen.ids, "job": operation.chosen.job, "code": operation.chosen.code}
-        job, _ = await self.stores.jobs.create(load, by=by, chosen=chosen, force=operation.force)
-        return job
-
-    async def _discard(self, operation: ChangeQuarantine) -> int:
-        quarantine, gone = self.stores.quarantine, 0
-        while some := await quarantine.discard(operation.collection, operation.chosen, limit=DISCARD_AT_ONCE):
-            gone += some
-        return gone
-
-
-def _check(load: Load) -> None:
-    """Refuse what could only fail later, for each record."""
-    for name, limit in (("max_bad", load.max_bad), ("max_drift", load.max_drift)):
-        if limit is not None:
-            Limit.parse(name, limit)
-    if load.expect is not None:
-        Expectations.parse(load.expect)
-    for name in load.options.said():
-        formats = formats_with(name)
-        if load.form not in formats:
-            detail = f"{name} is for {' and '.join(formats)}, and this is {load.form}."
-            raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
-    if not 1 <= len(load.on) <= MAX_KEYS or not all(map(is_field_path, load.on)):
-        detail = f"on names 1 to {MAX_KEYS} fields."
-        raise InvalidParameterError(detail, [Fault("?on", "invalid", detail)])
-    try:
-        make_reader(load.form, replace(load.options, any_keys=load.mapping is not None))
-    except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says
-        raise InvalidParameterError(str(error), [Fault("?format", "invalid", str(error))]) from error
-
-
-def _require_choice(operation: ChangeQuarantine) -> None:
-    if operation.chosen.is_everything and not operation.is_all:
-        raise FilterRequiredError("This would concern every record in quarantine. To mean that, say all.")
-
-
-def _moment(at: datetime | None) -> str | None:
-    return None if at is None else f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -15,9 +15,10 @@ from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
 from documents.errors import InputError, JobConflictError, StoreError
-from documents.ingest.ingestion import FindJobs, FindLoads, Ingestion, UndoJob
+from documents.ingest.ingestion import Ingestion
 from documents.ingest.jobs import Job, Load, Mode, State
 from documents.ingest.preview import Preview
+from documents.ingest.requests import FindJobs, FindLoads, UndoJob
 from documents.settings import Settings
 from scripts.console import announce, errors_to, print_json
 from scripts.exits import DIFFERS, FAILED, NOT_AS_EXPECTED

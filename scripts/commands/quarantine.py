@@ -15,9 +15,10 @@ from documents.access.policy import FULL
 from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault, InvalidParameterError, StoreError
-from documents.ingest.ingestion import ChangeQuarantine, FindJobs, FindQuarantined, Ingestion, ReadQuarantined
+from documents.ingest.ingestion import Ingestion
 from documents.ingest.jobs import Job, Origin, State
 from documents.ingest.quarantine import Chosen, Quarantined
+from documents.ingest.requests import ChangeQuarantine, FindJobs, FindQuarantined, ReadQuarantined
 from documents.settings import Settings
 from scripts.console import RESULTS, print_json
 from scripts.exits import BROKEN_PIPE, DIFFERS

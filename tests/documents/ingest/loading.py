@@ -10,10 +10,11 @@ from documents.access.policy import FULL
 from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
 from documents.database.deadline import Deadline
-from documents.ingest.ingestion import ChangeQuarantine, JobReport, UndoJob
+from documents.ingest.job_report import JobReport
 from documents.ingest.jobs import Job, Load, Mode
 from documents.ingest.meter import Progress
 from documents.ingest.quarantine import EVERYTHING, Chosen
+from documents.ingest.requests import ChangeQuarantine, UndoJob
 from documents.lifecycle import Store
 
 SECONDS = 30.0

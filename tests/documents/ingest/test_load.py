@@ -11,9 +11,9 @@ from documents.codec.records import Format
 from documents.contracts.contract import parse_contract
 from documents.database.deadline import Deadline
 from documents.errors import ForbiddenError, IndexRequiredError, JobConflictError, QueryRefusedError
-from documents.ingest.ingestion import FindJobs, FindQuarantined
 from documents.ingest.jobs import Load, Mode, Origin, State
 from documents.ingest.profiles import EVERY, WHOLE, read_load_profile
+from documents.ingest.requests import FindJobs, FindQuarantined
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import (
     SECONDS,

@@ -8,9 +8,10 @@ import pytest
 from documents.access.policy import FULL
 from documents.contracts.contract import parse_contract
 from documents.database.deadline import Deadline
-from documents.ingest.ingestion import ChangeQuarantine, JobReport
+from documents.ingest.job_report import JobReport
 from documents.ingest.jobs import Mode
 from documents.ingest.quarantine import EVERYTHING
+from documents.ingest.requests import ChangeQuarantine
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import SECONDS, load, ndjson, replay, report, stored, undo
 

@@ -14,9 +14,9 @@ from documents.codec.records import Format
 from documents.database.deadline import Deadline
 from documents.ingest import reading
 from documents.ingest.batches import Span
-from documents.ingest.ingestion import FindQuarantined
 from documents.ingest.jobs import Load, State
 from documents.ingest.reading import Done
+from documents.ingest.requests import FindQuarantined
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import SECONDS, Bytes, open_job, report, stored
 

@@ -10,9 +10,9 @@ from documents.access.policy import FULL
 from documents.codec.records import Format
 from documents.database.deadline import Deadline, Running
 from documents.errors import DocumentTooLargeError, JobConflictError, UploadConflictError
-from documents.ingest.ingestion import ContinueUpload, FindQuarantined
 from documents.ingest.jobs import Doing, Job, Load, Mode, Origin, State
 from documents.ingest.quarantine import PAGE_BYTES, Chosen
+from documents.ingest.requests import ContinueUpload, FindQuarantined
 from documents.ingest.uploads import CHUNK_BYTES
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import SECONDS, load, ndjson, open_job, report
