@@ -10,6 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY api api
 COPY documents documents
 COPY scripts scripts
+COPY sheaf_command.py ./
 RUN /opt/sheaf/bin/pip install --quiet --no-deps .
 
 FROM python:3.13-slim

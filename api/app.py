@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,6 +19,7 @@ from api.draining import Draining
 from api.gate import Gate
 from api.lane import FastLane
 from api.problems import BadRequestError, MethodNotAllowedError, NotFoundError, respond
+from api.project_routes import add_project_routes
 from api.route import unexpected
 from api.routes import document_routes
 from api.sites import Sites
@@ -28,6 +28,7 @@ from documents.errors import StoreError
 from documents.ingest.runner import running_jobs
 from documents.lifecycle import open_store, read_policies
 from documents.settings import Settings, load_settings
+from documents.version import VERSION
 
 
 class Application(FastAPI):
@@ -39,7 +40,7 @@ class Application(FastAPI):
     def __init__(self, settings: Settings, draining: Draining, *, lifespan: Lifespan[FastAPI]) -> None:
         super().__init__(
             title="Sheaf",
-            version=version("sheaf"),
+            version=VERSION,
             lifespan=lifespan,
             openapi_url=None,  # a route of ours serves it, live
             docs_url=None,
@@ -96,7 +97,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ):
             yield {"store": store, "runner": runner, "draining": draining}
 
-    return Application(configured, draining, lifespan=lifespan)
+    app = Application(configured, draining, lifespan=lifespan)
+    add_project_routes(app, configured)
+    return app
 
 
 async def _on_store_error(request: Request, error: Exception) -> Response:

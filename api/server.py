@@ -335,7 +335,7 @@ def run_granian(settings: Settings, *, on_listening: Callable[[], None] = lambda
     try:
         granian = import_module("granian")
     except ImportError:
-        raise SettingsError("granian is not installed. It comes with the extra: pip install 'sheaf[granian]'") from None
+        raise SettingsError("granian is not installed. It is an extra: pip install 'sheaf-api[granian]'") from None
     server = granian.Granian(
         "api.app:create_app",
         factory=True,

@@ -1,16 +1,18 @@
 """What can be set, and to what by default. Read once by an entry point and passed in, never at import."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SHEAF_"
+ENV_FILE = ".env"
 FILE_SUFFIX = "_FILE"
 """Behind the name of a setting: the variable that names a file with its value."""
 
@@ -58,7 +60,7 @@ class Settings(BaseSettings):
     """Every setting, its default and its meaning."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, frozen=True, extra="ignore"
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -177,17 +179,21 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Return the settings of the environment and `.env`; `overrides` that are not None win.
+    """Return the settings of the environment and of `.env`; `overrides` that are not None win, then the environment.
+
+    `.env` is read in the current folder, and in that of the project where one is named; the latter wins.
 
     `SHEAF_MONGODB_URI_FILE` names a file that holds the value of `SHEAF_MONGODB_URI`, and so for every setting.
 
     Raises:
         SettingsError: A `SHEAF_*` variable does not exist, or a value is not allowed.
     """
-    _refuse_unknown(os.environ)
     given = {name: value for name, value in overrides.items() if value is not None}
+    files = _env_files(given.get("project") or os.environ.get(f"{PREFIX}PROJECT"))
+    environ = _environ(files)
+    _refuse_unknown(environ)
     try:
-        return Settings(**{**_read_files(os.environ), **given})  # pyright: ignore[reportArgumentType]  # Pydantic checks them
+        return Settings(_env_file=files, **{**_read_files(environ), **given})  # pyright: ignore[reportArgumentType, reportCallIssue]  # Pydantic checks them
     except ValidationError as error:
         raise SettingsError(
             "\n".join(
@@ -195,6 +201,16 @@ def load_settings(**overrides: object) -> Settings:
                 for fault in error.errors()
             )
         ) from None
+
+
+def _env_files(project: object) -> list[Path]:
+    return [Path(folder, ENV_FILE) for folder in ("", str(project or ""))]
+
+
+def _environ(files: Iterable[Path]) -> dict[str, str]:
+    """Return the environment over what stands in files; of those, what is meant for Sheaf."""
+    values = [(name, value) for file in files for name, value in dotenv_values(file).items()]
+    return {name: value for name, value in values if value and name.startswith(PREFIX)} | dict(os.environ)
 
 
 def _read_files(environ: Mapping[str, str]) -> dict[str, str]:

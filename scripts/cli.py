@@ -1,7 +1,6 @@
 """The `sheaf` command: every subcommand in one table, and one way to end in an error."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -12,10 +11,13 @@ from documents.migrations.errors import LockHeldError, MigrationError
 from documents.models.discovery import ModelError
 from documents.seeds.files import SeedError
 from documents.settings import SettingsError
+from documents.version import VERSION
+from scripts.commands.dev import dev
 from scripts.commands.doctor import doctor
 from scripts.commands.export import export
 from scripts.commands.indexes import indexes
 from scripts.commands.ingest import ingest
+from scripts.commands.init import init
 from scripts.commands.keys import keys
 from scripts.commands.migrate import migrate
 from scripts.commands.quarantine import quarantine
@@ -36,6 +38,8 @@ app = Commands(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.command()(init)
+app.command()(dev)
 app.command()(serve)
 app.command()(doctor)
 app.command()(seed)
@@ -50,7 +54,7 @@ app.add_typer(schema, name="schema")
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # Typer calls it so
     if wanted:
-        typer.echo(f"sheaf {version('sheaf')}")
+        typer.echo(f"sheaf {VERSION}")
         raise typer.Exit
 
 

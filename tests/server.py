@@ -16,7 +16,7 @@ import httpx
 from tests.shop import SHOP
 
 PATIENCE_SECONDS: Final = 60.0
-_ADDRESS: Final = re.compile(r"API +(http://(127\.0\.0\.1):(\d+))/v1")
+ADDRESS: Final = re.compile(r"API +(http://(127\.0\.0\.1):(\d+))/v1")
 
 
 class Server:
@@ -71,7 +71,7 @@ class Server:
         with cast("TextIO", self.process.stderr) as lines:
             for line in lines:
                 self.said.append(line)
-                found = _ADDRESS.search(line)
+                found = ADDRESS.search(line)
                 if found is not None:
                     self.base_url, self.host, self.port = found[1], found[2], int(found[3])
                     self._ready.set()

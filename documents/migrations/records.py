@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Any, Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -16,6 +15,7 @@ from documents.database.deadline import Deadline, Running
 from documents.migrations.graph import PHASES, Phase, Revision
 from documents.migrations.lock import MigrationLock
 from documents.types import SYSTEM_PREFIX, Document
+from documents.version import VERSION
 
 RECORDS: Final = f"{SYSTEM_PREFIX}migrations"
 READ_SECONDS: Final = 30.0
@@ -124,7 +124,7 @@ def begin_record(revision: Revision, *, token: int) -> Record:
         checksum=revision.checksum,
         file=revision.path.name,
         message=revision.message,
-        version=version("sheaf"),
+        version=VERSION,
         host=socket.gethostname(),
         pid=os.getpid(),
         token=token,
@@ -134,7 +134,7 @@ def begin_record(revision: Revision, *, token: int) -> Record:
 
 def take_over(record: Record, *, token: int) -> Record:
     """Return a record with which this process goes on."""
-    return replace(record, version=version("sheaf"), host=socket.gethostname(), pid=os.getpid(), token=token)
+    return replace(record, version=VERSION, host=socket.gethostname(), pid=os.getpid(), token=token)
 
 
 def now() -> datetime:

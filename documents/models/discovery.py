@@ -34,7 +34,7 @@ def discover_models(package: str) -> list[type[Document]]:
     Raises:
         ModelError: A module fails to import, a collection has no usable name, or two models claim the same one.
     """
-    found = [model for module in _modules(package) for model in _documents_of(module)]
+    found = [model for module in import_modules(package) for model in _documents_of(module)]
     models = [model for model in found if not _is_abstract(model, found)]
     models.sort(key=lambda model: (collection_name(model), model.__module__, model.__qualname__))
     _refuse_misnamed(models)
@@ -42,13 +42,18 @@ def discover_models(package: str) -> list[type[Document]]:
     return models
 
 
-def _modules(package: str) -> Iterator[ModuleType]:
+def import_modules(package: str) -> Iterator[ModuleType]:
+    """Import a package and all that is in it, and yield each module.
+
+    Raises:
+        ModelError: A module fails to import.
+    """
     root = _import(package)
     yield root
     paths: Sequence[str] = getattr(root, "__path__", [])
     for info in sorted(pkgutil.iter_modules(paths, f"{package}."), key=lambda info: info.name):
         if info.ispkg:
-            yield from _modules(info.name)
+            yield from import_modules(info.name)
         else:
             yield _import(info.name)
 

@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,6 +27,8 @@ class Project:
     Args:
         root: The folder, as an absolute path.
     """
+
+    PARTS: ClassVar = ("models", "seeds", "migrations", "routes")
 
     root: Path
 
@@ -54,6 +56,22 @@ class Project:
     def migrations(self) -> Path:
         """Revisions, and the snapshot of the models."""
         return self.root / "migrations"
+
+    @property
+    def routes(self) -> Path:
+        """Modules with FastAPI routers."""
+        return self.root / "routes"
+
+    def list_parts(self) -> dict[str, list[str]]:
+        """Return the names of the files in each part."""
+        return {
+            part: sorted(
+                file.name
+                for file in (self.root / part).glob("*")
+                if file.is_file() and not file.name.startswith((".", "_"))
+            )
+            for part in self.PARTS
+        }
 
 
 def find_project(settings: Settings) -> Project | None:

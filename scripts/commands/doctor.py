@@ -17,6 +17,7 @@ from documents.indexes.declared import declared_indexes
 from documents.lifecycle import Store, open_store
 from documents.models.discovery import ModelError
 from documents.settings import Settings
+from documents.version import VERSION
 from scripts.console import RESULTS, announce, print_json
 from scripts.exits import FAILED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
@@ -25,7 +26,7 @@ from scripts.running import run
 Verdict: TypeAlias = Literal["ok", "warning", "error"]
 
 MARKS: Final = {"ok": "[green]ok[/green]     ", "warning": "[yellow]warning[/yellow]", "error": "[red]error[/red]  "}
-PACKAGES: Final = ("sheaf", "fastapi", "beanie", "pymongo", "pydantic", "uvicorn")
+PACKAGES: Final = ("fastapi", "beanie", "pymongo", "pydantic", "uvicorn")
 OLDEST_SERVER: Final = (6, 0)
 MENDED_SERVERS: Final = {6: None, 7: (7, 0, 35), 8: (8, 0, 24)}
 """The first release of each line without the holes that can be used before logging in; 6.0 has none any more."""
@@ -66,7 +67,7 @@ async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    yield Finding("packages", "ok", ", ".join(f"{name} {version(name)}" for name in PACKAGES))
+    yield Finding("packages", "ok", ", ".join((f"sheaf {VERSION}", *(f"{name} {version(name)}" for name in PACKAGES))))
     try:
         async with open_store(settings, announce=announce) as store:
             async for finding in _of_store(store):

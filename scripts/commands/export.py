@@ -96,7 +96,7 @@ def export(  # noqa: PLR0913  # each is a flag
 
     The file gets its name once it is whole; until then it has another one beside it, and Ctrl-C leaves
     nothing behind. Extended JSON and BSON keep every type, so what is read from them is equal. Parquet has
-    typed columns; it needs pyarrow: pip install 'sheaf[parquet]'.
+    typed columns; it needs pyarrow: pip install 'sheaf-api[parquet]'.
 
     Examples:
       sheaf export products products.ndjson

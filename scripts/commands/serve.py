@@ -8,13 +8,13 @@ import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
 
 from api.gate import LOOPBACK
+from api.project_routes import project_routers
 from api.server import run_granian, run_server
 from documents.access.key_store import ADMIN, KeyStore
 from documents.database.deadline import Deadline, Running
@@ -22,6 +22,7 @@ from documents.database.embedded import EmbeddedMongo, acquire
 from documents.lifecycle import Store, open_store, read_policies
 from documents.project.project import find_project
 from documents.settings import FILE_SUFFIX, PREFIX, Settings, SettingsError
+from documents.version import VERSION
 from scripts.commands.seed import seed_once
 from scripts.console import MESSAGES, announce
 from scripts.options import Database, DataDir, MongodbUri, settings_of
@@ -91,9 +92,9 @@ def serve(  # noqa: PLR0913  # each is a flag
     is_open = read_policies(settings) is None
     _refuse_exposure(settings, is_open=is_open)
     settings = _with_port(settings)
-    MESSAGES.print(f"[bold]Sheaf {version('sheaf')}[/bold]")
+    MESSAGES.print(f"[bold]Sheaf {VERSION}[/bold]")
     # This lease outlives every process that serves, so MongoDB runs from the first announcement to the end.
-    with _unwinding_on_sigterm(), _lease(settings):
+    with _unwinding_on_sigterm(), lease_of(settings):
         asyncio.run(_prepare(settings, is_open=is_open))
         _hand_over(settings)
         SERVERS[server](settings, on_listening=lambda: _show_addresses(settings, is_open=is_open))
@@ -138,7 +139,8 @@ def _with_port(settings: Settings) -> Settings:
         return settings.model_copy(update={"port": probe.getsockname()[1]})
 
 
-def _lease(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]":
+def lease_of(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]":
+    """Return what keeps the embedded MongoDB running, if the settings want one."""
     if settings.mongodb_uri is not None:
         return nullcontext()
     return acquire(settings.data_dir, announce=announce, mongod=settings.mongod)
@@ -146,6 +148,7 @@ def _lease(settings: Settings) -> "AbstractContextManager[EmbeddedMongo | None]"
 
 async def _prepare(settings: Settings, *, is_open: bool) -> None:
     project = find_project(settings)
+    list(project_routers(settings))  # what is wrong with them is told here, and not by each process
     migrations = project and project.migrations
     async with open_store(settings, migrations=migrations, prepares=settings.prepares) as store:
         if project and project.seeds.is_dir() and settings.prepares:

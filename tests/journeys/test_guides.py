@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -224,6 +225,16 @@ def test_the_worked_example_of_a_model(folder: Path, server: Server, tmp_path: P
     data = folder / ".sheaf"
     with serve(tmp_path, uri="", database="library", data_dir=data, project="", prepare="") as with_model:
         run_guide("models.md", tmp_path, with_model, SHEAF_DATABASE="library", SHEAF_DATA_DIR=str(data))
+
+
+def test_the_guide_of_projects(folder: Path, server: Server, tmp_path: Path) -> None:
+    assert server.port, "the data folder has a MongoDB that runs"
+    own = {"SHEAF_DATABASE": "notes", "SHEAF_DATA_DIR": str(folder / ".sheaf")}
+    subprocess.run([SHEAF, "init", "served"], cwd=tmp_path, check=True, capture_output=True)
+    with serve(
+        tmp_path, uri="", database="notes", data_dir=folder / ".sheaf", project=tmp_path / "served", prepare=True
+    ) as with_project:
+        run_guide("projects.md", tmp_path, with_project, **own)
 
 
 @pytest.mark.parametrize(

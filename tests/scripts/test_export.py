@@ -107,7 +107,7 @@ def test_parquet(type_in: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert (code, "compressed inside" in err) == (1, True)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # as if it were not there
     code, _, err = type_in("things", "b.parquet")
-    assert (code, "run `pip install 'sheaf[parquet]'`" in err) == (1, True)
+    assert (code, "run `pip install 'sheaf-api[parquet]'`" in err) == (1, True)
     assert [each.name for each in tmp_path.iterdir()] == ["a.parquet"]
 
 

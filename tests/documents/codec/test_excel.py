@@ -41,7 +41,7 @@ def workbook_of(rows: Sequence[Sequence[Any]], *, is_1904: bool = False, **more:
 
 def test_without_openpyxl_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openpyxl", None)  # as if it were not there
-    with pytest.raises(MissingExtraError, match=r"Excel needs openpyxl.*pip install 'sheaf\[excel\]'"):
+    with pytest.raises(MissingExtraError, match=r"Excel needs openpyxl.*pip install 'sheaf-api\[excel\]'"):
         make_reader(Format.XLSX)
 
 

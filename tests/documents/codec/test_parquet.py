@@ -44,7 +44,7 @@ def column_of(values: list[Any], kind: Any) -> bytes:
 
 def test_without_pyarrow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # as if it were not there
-    with pytest.raises(MissingExtraError, match=r"pip install 'sheaf\[parquet\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'sheaf-api\[parquet\]'"):
         make_reader(Format.PARQUET)
 
 

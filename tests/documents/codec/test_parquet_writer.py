@@ -362,5 +362,5 @@ def test_what_does_not_fit_is_refused_and_never_bent(first: Document, then: Docu
 
 def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # as if it were not there
-    with pytest.raises(MissingExtraError, match=r"pip install 'sheaf\[parquet\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'sheaf-api\[parquet\]'"):
         written([{"a": 1}])
