@@ -7,6 +7,7 @@ others are only looked for when it does not.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice, product
@@ -24,6 +25,7 @@ from bson.regex import Regex
 from documents.codec.deprecated import Symbol
 from documents.codec.extended import parse_extended
 from documents.codec.plain import dump
+from documents.codec.strict import parse_json
 from documents.errors import InputError
 from documents.plain_forms import bytes_of, date_of, decimal_of, object_id_of, uuid_of
 from documents.query.shown_ids import ShownIds
@@ -81,9 +83,12 @@ def is_same_id(given: object, stored: object) -> bool:
 
 
 def _objects(text: str) -> Sequence[object]:
-    try:
-        value = parse_extended(text.encode())
-    except (InputError, ValueError):
+    value: object = MISSING
+    for parse in (parse_extended, parse_json):  # others may have stored keys that no client may send, such as `a.b`
+        with suppress(InputError, ValueError):
+            value = parse(text.encode())
+            break
+    if value is MISSING:
         return ()
     if isinstance(value, Symbol):  # MongoDB takes it for the string: so this is how to name a string that has a twin
         return (value.text,)

@@ -12,12 +12,13 @@ Three ways lead to the same rows, and a cursor that one of them made is good for
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from documents.aside import LARGE_BYTES, aside
 from documents.codec.stored import StoredBatch, split_batch
+from documents.collections.exact import read_exactly, with_keys
 from documents.query.cursor import Cursor
 from documents.query.keyset import after, level
 from documents.query.sort import Sort
@@ -100,7 +101,7 @@ class PageReader:
         self._source = source
         self._order = order
         self._limit = limit
-        self._cursor = cursor
+        self._cursor = cursor and replace(cursor, values=with_keys(cursor.values))
         self._backwards = cursor is not None and cursor.backwards
 
     async def read(self, *, by_index: bool) -> PageRead:
@@ -112,9 +113,18 @@ class PageReader:
         if self._cursor is None or not self._cursor.skip:
             page = await self._by_index() if by_index and self._order.leading.keys else None
             page = page or await self._ranked()
-            if not self._repeats(page.batch, page.far):
+            if self._begins_where_it_ended(page.batch):
+                self._cursor = self._cursor and _skipping(self._cursor, 1)
+            elif not self._repeats(page.batch, page.far):
                 return page
         return await self._by_row()
+
+    def _begins_where_it_ended(self, batch: StoredBatch) -> bool:
+        """Say whether the first document is the one that the page before ended with, which MongoDB finds after itself.
+
+        It does so in pipelines, as of views and time series, where an object has a key twice.
+        """
+        return self._cursor is not None and bool(batch.read) and self._is_at(batch.read[0], self._cursor)
 
     async def _ranked(self) -> PageRead:
         beyond = None if self._cursor is None else self._after(self._order, self._cursor.values)
@@ -263,7 +273,9 @@ class PageReader:
         decode = partial(
             StoredBatch, raw, limit=self._limit, backwards=self._backwards, more=more, size_bytes=PAGE_BYTES
         )
-        return await aside(decode, large=len(raw) > LARGE_BYTES)
+        batch = await aside(decode, large=len(raw) > LARGE_BYTES)
+        read_exactly(batch.read, raw, self._order)
+        return batch
 
 
 def _skipping(cursor: Cursor, skip: int) -> Cursor:

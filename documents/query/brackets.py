@@ -4,6 +4,7 @@ A condition is a pair of a path and what is asked of it. Each asks whether there
 means among its elements, as everywhere in MongoDB's query language.
 """
 
+import struct
 from collections.abc import Mapping
 from math import inf, nan
 from typing import Any, Final
@@ -11,14 +12,18 @@ from uuid import UUID
 
 from bson import Binary, Code, ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
 
-from documents.query.order import Bracket, bracket_of, is_nan
+from documents.query.order import Bracket, RawValue, bracket_of, is_nan
 
 Condition = tuple[str, dict[str, Any]]
 
+_UNDEFINED: Final = {"$type": "undefined"}
+"""An empty array is sorted by this value, which old programs store, too. To `$eq`, null is the same."""
+
 _WHOLE: Final[Mapping[Bracket, tuple[dict[str, Any], ...]]] = {
     Bracket.MIN_KEY: ({"$type": "minKey"},),
-    Bracket.EMPTY_ARRAY: ({"$size": 0},),
+    Bracket.EMPTY_ARRAY: ({"$size": 0}, _UNDEFINED),
     Bracket.NULL: ({"$eq": None},),
     Bracket.NUMBER: ({"$gte": -inf}, {"$eq": nan}),
     Bracket.STRING: ({"$gte": ""},),
@@ -58,13 +63,21 @@ def at(path: str, value: object) -> list[Condition]:
 
 
 def _earlier(path: str, value: object, direction: int) -> list[Condition]:
-    own = bracket_of(value) * direction
-    return [condition for bracket in _WHOLE if bracket * direction < own for condition in _bracket(path, bracket)]
+    bracket = bracket_of(value)
+    earlier = [each for each in _WHOLE if each * direction < bracket * direction]
+    if bracket is Bracket.EMPTY_ARRAY and Bracket.NULL in earlier:
+        others = [condition for each in earlier if each is not Bracket.NULL for condition in _bracket(path, each)]
+        return [*others, *_null_alone(path)]
+    return [condition for each in earlier for condition in _bracket(path, each)]
 
 
 def _bracket(path: str, bracket: Bracket) -> list[Condition]:
     conditions = [(path, asked) for asked in _WHOLE[bracket]]
     return [*conditions, *_nothing_below(path)] if bracket is Bracket.NULL else conditions
+
+
+def _null_alone(path: str) -> list[Condition]:
+    return [(path, {"$eq": None, "$not": _UNDEFINED}), *_nothing_below(path)]
 
 
 def _nothing_below(path: str) -> list[Condition]:
@@ -80,12 +93,30 @@ def _nothing_below(path: str) -> list[Condition]:
 
 def _compared(path: str, operator: str, value: object) -> list[Condition]:
     bracket = bracket_of(value)
+    if bracket is Bracket.NULL and operator == "$eq":
+        return _null_alone(path)
     if bracket in _SINGLE:
         return _bracket(path, bracket) if operator in ("$eq", "$lte", "$gte") else []
     if bracket is Bracket.NUMBER:
         return [(path, asked) for asked in _numbers(operator, value)]
-    asked = {operator: Binary.from_uuid(value) if isinstance(value, UUID) else value}
+    if isinstance(value, RawValue):
+        asked: Any = _with_raw(operator, value)
+    else:
+        asked = {operator: Binary.from_uuid(value) if isinstance(value, UUID) else value}
     return [(path, {"$elemMatch": asked} if bracket is Bracket.ARRAY else asked)]
+
+
+def _with_raw(operator: str, value: RawValue) -> RawBSONDocument:
+    """Return `{operator: value}`, the value as it is stored."""
+    element = bytes((value.kind,)) + operator.encode() + b"\0" + value.payload
+    return RawBSONDocument(struct.pack("<i", len(element) + 5) + element + b"\0")
+
+
+def undefined_after_null(path: str, value: object, direction: int) -> list[Condition]:
+    """Return the conditions for `undefined`, which comes after null in descending order, and is null to `$eq`."""
+    if direction == 1 or bracket_of(value) is not Bracket.NULL:
+        return []
+    return [(path, _UNDEFINED), (path, {"$not": {"$type": "null"}})]
 
 
 def _numbers(operator: str, value: object) -> list[dict[str, Any]]:

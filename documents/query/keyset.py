@@ -18,7 +18,7 @@ from typing import Any
 
 from bson import MinKey
 
-from documents.query.brackets import Condition, at, at_or_before, before
+from documents.query.brackets import Condition, at, at_or_before, before, undefined_after_null
 from documents.query.keyset_arrays import all_at, any_at_or_before, any_before, share_an_array
 from documents.query.sort import TIE_BREAK, Sort
 
@@ -43,8 +43,9 @@ def after(sort: Sort, values: Sequence[object], *, id_type_is_uniform: bool, bac
     if share_an_array([step.path for step in steps]):
         return _all_of([*steps[0].not_before(), {"$nor": any_at_or_before(keys, values)}])
     return _any_of([
-        _all_of([clause for earlier in steps[:count] for clause in earlier.at()] + step.beyond())
+        _all_of([clause for earlier in steps[:count] for clause in earlier.at()] + beyond)
         for count, step in enumerate(steps)
+        for beyond in step.beyond()
     ])  # fmt: skip
 
 
@@ -71,11 +72,15 @@ class _Step:
         self.direction = direction
         self.plain = plain
 
-    def beyond(self) -> list[Clause]:
-        """Every value is after."""
+    def beyond(self) -> list[list[Clause]]:
+        """Every value is after: one of several lists of clauses, each of which holds as a whole."""
         if self.plain:
-            return [{self.path: {"$gt" if self.direction == 1 else "$lt": self.value}}]
-        return _none_of(at_or_before(self.path, self.value, self.direction))
+            return [[{self.path: {"$gt" if self.direction == 1 else "$lt": self.value}}]]
+        others = [{path: asked} for path, asked in undefined_after_null(self.path, self.value, self.direction)]
+        return [
+            _none_of(at_or_before(self.path, self.value, self.direction)),
+            *([[*others, *self.not_before()]] if others else []),
+        ]
 
     def not_before(self) -> list[Clause]:
         """No value is before."""

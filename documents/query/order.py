@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
@@ -45,6 +46,21 @@ EMPTY_ARRAY: Final = EmptyArray()
 """What a field that holds an empty array is sorted by: less than null. An array *in* an array is a value instead."""
 
 
+@dataclass(frozen=True, slots=True)
+class RawValue:
+    """A value as stored that Python has no equal for, such as a text that is not UTF-8.
+
+    Args:
+        kind: BSON type.
+        payload: BSON of the value.
+        key: Its place in the order, as `bson_order` gives it.
+    """
+
+    kind: int
+    payload: bytes
+    key: Key
+
+
 def bson_order(value: object) -> Key:
     """Return a key by which Python sorts values as MongoDB does, without a collation.
 
@@ -57,6 +73,8 @@ def bson_order(value: object) -> Key:
     Source:
         MongoDB manual, Comparison/Sort Order.
     """
+    if isinstance(value, RawValue):
+        return value.key
     if isinstance(value, Code) and value.scope is not None:
         return (Bracket.SCOPED_CODE, str(value), _object(value.scope))
     for kind in type(value).__mro__:
@@ -70,6 +88,13 @@ def bson_order(value: object) -> Key:
 def bracket_of(value: object) -> Bracket:
     """Return the bracket of `value`."""
     return bson_order(value)[0]
+
+
+def is_incomparable(value: object) -> bool:
+    """Say whether MongoDB sorts by `value`, but refuses to compare with it."""
+    if isinstance(value, RawValue):
+        return value.key[0] is Bracket.REGEX
+    return isinstance(value, Regex)
 
 
 def is_nan(value: object) -> bool:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from bson import ObjectId, Regex
+from bson import ObjectId
 
-from documents.query.order import Bracket, Key, bson_order
+from documents.query.order import Bracket, Key, bson_order, is_incomparable
 from documents.query.shapes import is_array, is_object
 from documents.query.sort import Sort
 from documents.query.sort_values import places, sort_key, sort_values
@@ -22,19 +22,19 @@ def place_of(values: Sequence[Any]) -> tuple[Any, ...]:
     MongoDB sorts regular expressions but refuses to compare with one, so all that share such a place are counted.
     """
     for at, value in enumerate(values):
-        if isinstance(value, Regex):
+        if is_incomparable(value):
             return tuple(values[: at + 1])
     return tuple(values)
 
 
 def is_counted(values: Sequence[Any]) -> bool:
     """Say whether a place ends with a regular expression, so that documents at it differ in what comes later."""
-    return bool(values) and isinstance(values[-1], Regex)
+    return bool(values) and is_incomparable(values[-1])
 
 
 def place_key(values: Sequence[Any]) -> list[Key]:
     """Return a key that two places share where MongoDB's comparisons find them equal."""
-    return [(Bracket.REGEX,) if isinstance(value, Regex) else bson_order(value) for value in values]
+    return [(Bracket.REGEX,) if is_incomparable(value) else bson_order(value) for value in values]
 
 
 def are_tied(one: Document, other: Document, order: Sort) -> bool:

@@ -30,7 +30,10 @@ def command(uri: str, file: Path) -> tuple[list[str], dict[str, str]]:
 def test_a_load_whose_database_is_gone_ends_at_once(tmp_path: Path, number: signal.Signals, code: int) -> None:
     file = tmp_path / "a.ndjson"
     file.write_text("".join(json.dumps({"_id": each, "text": "x" * 200}) + "\n" for each in range(RECORDS)))
-    with acquire(tmp_path / "mongo") as lease, MongoClient[dict[str, Any]](lease.uri, serverSelectionTimeoutMS=500) as client:
+    with (
+        acquire(tmp_path / "mongo") as lease,
+        MongoClient[dict[str, Any]](lease.uri, serverSelectionTimeoutMS=500) as client,
+    ):
         words, environ = command(lease.uri, file)
         server: int = client.admin.command("serverStatus")["pid"]
         child = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -43,7 +46,10 @@ def test_a_load_whose_database_is_gone_ends_at_once(tmp_path: Path, number: sign
         said, _ = child.communicate(timeout=60)
         assert time.monotonic() - began < PROMPT_SECONDS, said
         assert (child.returncode, "The same command goes on where it was." in said) == (code, True), said
-    with acquire(tmp_path / "mongo") as lease, MongoClient[dict[str, Any]](lease.uri, serverSelectionTimeoutMS=500) as client:
+    with (
+        acquire(tmp_path / "mongo") as lease,
+        MongoClient[dict[str, Any]](lease.uri, serverSelectionTimeoutMS=500) as client,
+    ):
         words, environ = command(lease.uri, file)
         subprocess.run(words, env=environ, check=True, capture_output=True)
         assert client["gone"]["c"].count_documents({}) == RECORDS
