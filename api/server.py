@@ -1,6 +1,7 @@
 """uvicorn, with the manners that it lacks: slow clients are cut off, and SIGTERM drains."""
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -217,24 +218,44 @@ class DrainingServer(uvicorn.Server):
         self._delay_seconds = config.drain_delay_seconds
         self._on_listening = on_listening
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._serving: asyncio.Task[object] | None = None
+        self._gave_up = False
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start to listen."""
         self._loop = asyncio.get_running_loop()
+        self._serving = asyncio.current_task()
         self._stop_without_parent(self._loop)
         spare_the_collector()
-        await super().startup(sockets=sockets)
+        try:
+            await super().startup(sockets=sockets)
+        except SystemExit:
+            if not self._gave_up:
+                raise
+            self.should_exit = True
         if self.started and self._on_listening is not None:
             self._on_listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain at the first SIGTERM; stop at once at Ctrl-C or at a second signal."""
         draining: Draining | None = self.lifespan.state.get("draining") if self._loop else None
+        if self._loop is not None and draining is None:
+            self._loop.call_soon_threadsafe(self._give_up_starting)
         if sig != signal.SIGTERM or self._loop is None or draining is None or draining.begun:
             super().handle_exit(sig, frame)
             return
         draining.begin()
         self._loop.call_soon_threadsafe(self._loop.call_later, self._delay_seconds, self._exit)
+
+    def _give_up_starting(self) -> None:
+        """Cancel what the application does to start, such as waiting for a MongoDB that does not answer."""
+        if self.started or self.lifespan.startup_event.is_set():
+            return
+        self._gave_up = True
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would show that as a failure
+        for task in asyncio.all_tasks():
+            if task is not self._serving:
+                task.cancel()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop. After SIGTERM, those who have just connected get a moment to ask, and an answer."""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,7 @@ from documents.database.connection import Connection
 from documents.database.cursor_secret import CursorSecret
 from documents.database.deadline import Deadline, Running
 from documents.database.embedded import EmbeddedMongo, acquire
-from documents.database.keeper import keep_running
+from documents.database.keeper import await_lease, keep_running
 from documents.errors import StoreError
 from documents.indexes.apply import State, apply_plan
 from documents.indexes.compare import compare_indexes
@@ -144,7 +145,8 @@ async def _reach(settings: Settings, announce: Announce) -> AsyncGenerator[tuple
     if settings.mongodb_uri is not None:
         yield settings.mongodb_uri.get_secret_value(), None
         return
-    lease = await asyncio.to_thread(acquire, settings.data_dir, announce=announce, mongod=settings.mongod)
+    take = partial(acquire, settings.data_dir, announce=announce, mongod=settings.mongod)
+    lease = await await_lease(lambda gives_up: take(gives_up=gives_up))
     try:
         yield lease.uri, lease
     finally:

@@ -22,7 +22,7 @@ from typing import Self
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from documents.database.data_folder import DataFolder, Endpoint
-from documents.database.lease import SharedHold, exclusive, is_free, wait_until_free
+from documents.database.lease import GaveUpError, SharedHold, exclusive, is_free, wait_until_free
 from documents.database.mongod import EmbeddedMongoError, PortTakenError, find_mongod, launch, offer_ports
 from documents.database.replica_set import ADMIN, USER, NoPrimaryError, prepare, render_uri, shut_down
 
@@ -39,6 +39,10 @@ Announce = Callable[[str], None]
 
 def _say_nothing(_: str) -> None:
     """Announce to nobody."""
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class EmbeddedMongo:
         Raises:
             EmbeddedMongoError: It cannot be started, or not there.
         """
-        with _explaining(self._folder), _transition(self._folder, _say_nothing):
+        with _explaining(self._folder), _transition(self._folder, _say_nothing, _never):
             endpoint = _join(self._folder, _say_nothing) or _start(
                 self._folder, _say_nothing, self._launch, known=self._endpoint, ports=[self._endpoint.port]
             )
@@ -111,11 +115,14 @@ class EmbeddedMongo:
             hold, self._hold = self._hold, None
         if hold is None:
             return
+        until = time.monotonic() + STOP_SECONDS
         try:
-            with _transition(self._folder, _say_nothing):
+            with _transition(self._folder, _say_nothing, lambda: time.monotonic() > until):
                 hold.release()
                 if is_free(self._folder.holders_lock):
                     _stop(self._folder, self._folder.load() or self._endpoint)
+        except GaveUpError:  # another process is about to join it, and will be the one that leaves last
+            hold.release()
         except FileNotFoundError:
             hold.release()
             self._stop_without_folder()
@@ -141,6 +148,7 @@ def acquire(
     cache_gb: float = CACHE_GB,
     parameters: Mapping[str, str | int | bool] | None = None,
     mongod: Path | None = None,
+    gives_up: Callable[[], bool] = _never,
 ) -> EmbeddedMongo:
     """Join the mongod of `data_dir`, or start it, and return a lease on it once it takes writes.
 
@@ -150,19 +158,21 @@ def acquire(
         cache_gb: Memory for the data cache when this call starts mongod, 0.25 or more.
         parameters: Further mongod parameters (`setParameter`) when this call starts it.
         mongod: The program to start; None for the installed wheel's.
+        gives_up: Asked every now and then while it waits for a mongod to answer, or for another process.
 
     Raises:
         EmbeddedMongoError: It cannot be had; the message says what to do.
+        GaveUpError: `gives_up` was true before it could be had.
     """
     start = _Launch(find_mongod(mongod), cache_gb, parameters or {})
     folder = DataFolder(data_dir)
     with _explaining(folder):
         folder.create()
-        with _transition(folder, announce):
+        with _transition(folder, announce, gives_up):
             is_first = is_free(folder.holders_lock)
             hold = SharedHold(folder.holders_lock)
             try:
-                joined = _join(folder, announce)
+                joined = _join(folder, announce, gives_up)
                 endpoint = joined or _start_afresh(folder, announce, start, may_move=is_first)
             except BaseException:
                 hold.release()
@@ -181,14 +191,15 @@ def _explaining(folder: DataFolder) -> Generator[None]:
         ) from error
 
 
-def _transition(folder: DataFolder, announce: Announce) -> AbstractContextManager[None]:
+def _transition(folder: DataFolder, announce: Announce, gives_up: Callable[[], bool]) -> AbstractContextManager[None]:
     return exclusive(
         folder.transition_lock,
+        gives_up=gives_up,
         on_wait=lambda: announce(f"Another process is starting or stopping MongoDB in {folder.path}; waiting for it."),
     )
 
 
-def _join(folder: DataFolder, announce: Announce) -> Endpoint | None:
+def _join(folder: DataFolder, announce: Announce, gives_up: Callable[[], bool] = _never) -> Endpoint | None:
     """Return how to reach the running mongod, or None if none runs."""
     if is_free(folder.running_lock):
         return None
@@ -198,7 +209,7 @@ def _join(folder: DataFolder, announce: Announce) -> Endpoint | None:
             _advise(folder, f"{folder.connection_file} is missing or damaged, so nobody can reach it")
         )
     announce(f"Joining the MongoDB that runs in {folder.path}.")
-    return _prepare(folder, endpoint)
+    return _prepare(folder, endpoint, gives_up)
 
 
 def _start_afresh(folder: DataFolder, announce: Announce, start: _Launch, *, may_move: bool) -> Endpoint:
@@ -237,7 +248,7 @@ def _start(
     raise EmbeddedMongoError(f"{where}, so MongoDB cannot start. Stop what listens there, or set SHEAF_MONGODB_URI.")
 
 
-def _prepare(folder: DataFolder, endpoint: Endpoint) -> Endpoint | None:
+def _prepare(folder: DataFolder, endpoint: Endpoint, gives_up: Callable[[], bool] = _never) -> Endpoint | None:
     """Await the running mongod and save how to reach it; None if it ends instead."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -248,6 +259,8 @@ def _prepare(folder: DataFolder, endpoint: Endpoint) -> Endpoint | None:
         except (AutoReconnect, NoPrimaryError) as error:  # not listening yet, or gone
             if is_free(folder.running_lock):
                 return None
+            if gives_up():
+                raise GaveUpError from error
             if time.monotonic() > deadline:
                 raise EmbeddedMongoError(_advise(folder, "it does not answer, or takes no writes")) from error
         else:

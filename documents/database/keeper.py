@@ -1,9 +1,9 @@
-"""Keeps the embedded MongoDB running: whoever holds a lease on it starts it again when it has ended."""
+"""Waits for the embedded MongoDB, and keeps it running: who holds a lease on it starts it again when it has ended."""
 
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, repeat
 from typing import Final
@@ -19,8 +19,49 @@ LONGEST_PAUSE: Final = 2.0
 """Before a start: none before the first one, then longer and longer ones, until it has run for a while."""
 
 STEADY_SECONDS: Final = 10.0
+GIVE_UP_SECONDS: Final = 2.0
 
 _log = logging.getLogger("sheaf")
+
+
+async def await_lease(take: Callable[[Callable[[], bool]], EmbeddedMongo]) -> EmbeddedMongo:
+    """Return a lease on the embedded MongoDB. Who is cancelled meanwhile gives up at once.
+
+    Args:
+        take: Takes the lease, in a thread. What it is given says when to give up.
+    """
+    loop, given_up = asyncio.get_running_loop(), threading.Event()
+    taken: asyncio.Future[EmbeddedMongo] = loop.create_future()
+
+    def tell(lease: EmbeddedMongo | None, error: BaseException | None) -> None:
+        if taken.cancelled():
+            return
+        if error is not None:
+            taken.set_exception(error)
+        elif lease is not None:
+            taken.set_result(lease)
+
+    def work() -> None:
+        lease, error = None, None
+        try:
+            lease = take(given_up.is_set)
+        except BaseException as raised:  # noqa: BLE001  # told to who waits
+            error = raised
+        if lease is not None and given_up.is_set():
+            lease.release()
+            return
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(tell, lease, error)
+
+    # Not one of the loop's own threads, for whose end it would wait when it closes.
+    thread = threading.Thread(target=work, daemon=True, name="sheaf-lease")
+    thread.start()
+    try:
+        return await taken
+    except asyncio.CancelledError:
+        given_up.set()
+        await asyncio.to_thread(thread.join, GIVE_UP_SECONDS)
+        raise
 
 
 async def keep_running(lease: EmbeddedMongo, connection: Connection) -> None:

@@ -7,6 +7,7 @@ No child inherits one, save where it is passed on purpose.
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ if sys.platform != "win32":  # `find_mongod` refuses Windows before a lock is wa
     import fcntl
 
 OWNER_ONLY = 0o600
+POLL_SECONDS = 0.02
 
 
 def _open(path: Path) -> int:
@@ -35,14 +37,30 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
+class GaveUpError(Exception):
+    """A lock could not be had for as long as it was worth waiting."""
+
+
 @contextmanager
-def exclusive(path: Path, *, on_wait: Callable[[], None]) -> Generator[None]:
-    """Hold `path` alone; when another has it, call `on_wait` and wait."""
+def exclusive(path: Path, *, on_wait: Callable[[], None], gives_up: Callable[[], bool]) -> Generator[None]:
+    """Hold `path` alone; when another has it, call `on_wait` and wait.
+
+    Args:
+        path: The lock.
+        on_wait: Called once before waiting.
+        gives_up: Asked every now and then while waiting; true ends that.
+
+    Raises:
+        GaveUpError: It was true before the lock could be had.
+    """
     descriptor = _open(path)
     try:
         if not _try_lock(descriptor):
             on_wait()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            while not _try_lock(descriptor):  # a `flock` that waits would not end by itself
+                if gives_up():
+                    raise GaveUpError
+                time.sleep(POLL_SECONDS)
         yield
     finally:
         _close(descriptor)

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from documents.database.data_folder import DataFolder
+from documents.database.embedded import acquire
 from documents.database.lease import is_free
 from tests.server import Server, serve
 
@@ -84,15 +85,9 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> f
     return time.monotonic() - began
 
 
-LINGERS: Final = pytest.mark.xfail(
-    raises=subprocess.TimeoutExpired,
-    reason="Not mended yet: beside a frozen MongoDB, two processes that are told to stop wait for over 30 s.",
-)
-
-
 @pytest.mark.parametrize(
     ("state", "workers"),
-    [(well, 1), (well, 2), (frozen, 1), pytest.param(frozen, 2, marks=LINGERS), (dead, 1), (dead, 2)],
+    [(well, 1), (well, 2), (frozen, 1), (frozen, 2), (dead, 1), (dead, 2)],
 )
 async def test_sigterm_ends_it_in_time(
     tmp_path: Path, state: Callable[[DataFolder], AbstractContextManager[None]], workers: int
@@ -154,3 +149,26 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path, orphans: t
     with serve(tmp_path, uri=None, environment="production", port=server.port) as next_one, next_one.client() as client:
         assert next_one.port == server.port
         assert client.put("/v1/things/one", json={}).is_success
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_beside_a_frozen_mongodb_ends_when_it_is_told_to(tmp_path: Path, number: signal.Signals) -> None:
+    data = tmp_path / "data"
+    with acquire(data), frozen(DataFolder(data)):
+        environ = {**os.environ, "SHEAF_DATA_DIR": str(data), "SHEAF_PORT": "0"}
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("sheaf"), "serve"],
+            env=environ,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        said = ""
+        while "Joining" not in said:
+            said += process.stdout.readline()
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=10)
+    assert process.returncode in (0, 128 + number), said + rest
+    assert "Traceback" not in said + rest
