@@ -1,31 +1,30 @@
-"""What `sheaf ingest` is told to load: files and standard input, looked at before any of them is loaded."""
+"""What `sheaf ingest` is told to load: sources, looked at before any of them is loaded."""
 
-import asyncio
 import hashlib
 import json
-import os
-import stat
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import typer
 import yaml
 
 from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
-from documents.codec.sniff import HEAD_BYTES, sniff
+from documents.codec.sniff import sniff
 from documents.errors import Fault, InvalidParameterError
 from documents.ingest.expectations import to_json
 from documents.ingest.jobs import Load, Mode, Origin
-from documents.ingest.sources import FileSource, Source, StreamSource, hash_file, read_stream
+from documents.ingest.sources.kinds import STANDARD_INPUT, find_places
+from documents.ingest.sources.source import Place, PlaceSource, Seen, Source
 from documents.mapping.mapping import read_mapping
 from documents.mapping.operations import MappingError
-from scripts.console import MESSAGES, announce
+from scripts.console import MESSAGES, announce, printable
 
-STANDARD_INPUT: Final = "-"
+PASSED: Final = 3
+"""Files that are passed over of which the names are said."""
+
 LARGE_BYTES: Final = 512 * 1024 * 1024
 """From this size on, it is said that a file is being hashed, since that takes a moment."""
 
@@ -65,31 +64,37 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file, or a stream, as it was when it was looked at.
+    """One source, as it was when it was looked at.
 
     Args:
-        name: For people.
         form: Its format.
         note: What is odd about it, in a sentence.
-        path: Of a file.
-        size_bytes: Of a file.
-        stream: Of anything else.
-        head: Its first bytes; of a stream, what was read of it.
+        place: Where its bytes lie.
+        seen: What they were.
     """
 
-    name: str
     form: Format
     note: str | None
-    path: Path | None = None
-    size_bytes: int = 0
-    stream: BinaryIO | None = None
-    head: bytes = b""
+    place: Place
+    seen: Seen
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.place.name
+
+    @property
+    def head(self) -> bytes:
+        """Its first bytes."""
+        return self.seen.head
 
     def source(self) -> Source:
         """Return its bytes, from the beginning; of a stream once."""
-        if self.stream is not None:
-            return StreamSource(self.stream, self.head)
-        return FileSource(self.path or Path(self.name), self.size_bytes)
+        return PlaceSource(self.place, self.seen)
+
+    def without_head(self) -> "Input":
+        """Return it without its first bytes, which it needs no more once it is known how it is read."""
+        return self if self.place.origin is Origin.STREAM else replace(self, seen=replace(self.seen, head=b""))
 
 
 def as_items(found: Input, wanted: Wanted) -> Input:
@@ -98,41 +103,16 @@ def as_items(found: Input, wanted: Wanted) -> Input:
     return replace(found, form=Format.JSON, note=None) if is_object else found
 
 
-async def look_at(name: str, form: Format | None) -> Input:
-    """Return what a file is like, from its beginning and its name.
+async def look_at(place: Place, form: Format | None) -> Input:
+    """Return what a source is like, from its beginning and its name.
 
     Raises:
-        IngestFileError: It cannot be read, or nothing says in which format it is.
+        IngestFileError: Nothing says in which format it is.
+        SourceError: It cannot be read.
     """
-    if name == STANDARD_INPUT:
-        return await _look_at_stream("standard input", sys.stdin.fileno(), form)
-    path = Path(name)
-    try:
-        status = await asyncio.to_thread(path.stat)
-        if stat.S_ISDIR(status.st_mode):
-            raise IngestFileError(f"{name} is a folder. Name the files in it: {name.rstrip('/')}/*")
-        if not stat.S_ISREG(status.st_mode):  # a pipe, such as that of <(…)
-            return await _look_at_stream(name, os.open(path, os.O_RDONLY), form)
-        head = await asyncio.to_thread(_read_head, path)
-    except OSError as error:
-        raise IngestFileError(f"{name} cannot be read: {error.strerror}.") from error
-    found, note = _form_of(head, name, form)
-    return Input(name, found, note, path=path, size_bytes=status.st_size, head=head)
-
-
-def _read_head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD_BYTES)
-
-
-async def _look_at_stream(name: str, descriptor: int, form: Format | None) -> Input:
-    # Without a buffer, so that the process need not wait for what comes when it ends.
-    stream: BinaryIO = os.fdopen(descriptor, "rb", buffering=0, closefd=False)
-    head = b""
-    while len(head) < HEAD_BYTES and (piece := await read_stream(stream, HEAD_BYTES - len(head))):
-        head += piece
-    found, note = _form_of(head, name, form)
-    return Input(name, found, note, stream=stream, head=head)
+    seen = await place.look()
+    found, note = _form_of(seen.head, place.name, form)
+    return Input(found, note, place, seen)
 
 
 def _form_of(head: bytes, name: str, form: Format | None) -> tuple[Format, str | None]:
@@ -147,21 +127,19 @@ def _form_of(head: bytes, name: str, form: Format | None) -> tuple[Format, str |
 
 
 async def to_load(found: Input, wanted: Wanted) -> Load:
-    """Return what is to be loaded of a file: under a key that is the same for the same data, loaded in the same way.
+    """Return what is to be loaded of a source: under a key that is the same for the same data, loaded in the same way.
 
     A stream has no key but the one that is given, since nobody knows what it will hold.
+
+    Raises:
+        SourceError: It cannot be read.
     """
     load = as_load(found, wanted)
-    if found.path is None:
-        return load
-    if found.size_bytes >= LARGE_BYTES:
+    if found.place.origin is Origin.FILE and (found.seen.size_bytes or 0) >= LARGE_BYTES:
         announce(f"Hashing {found.name}.")
-    try:
-        digest = await asyncio.to_thread(hash_file, found.path, found.size_bytes)
-    except OSError as error:
-        raise IngestFileError(f"{found.name} cannot be read: {error.strerror}.") from error
-    load = replace(load, digest=digest, size_bytes=found.size_bytes)
-    return load if wanted.key else replace(load, key=_key_of(load))
+    digest = await found.place.digest(found.seen)
+    load = replace(load, digest=digest, size_bytes=found.seen.size_bytes)
+    return load if wanted.key or digest is None else replace(load, key=_key_of(load))
 
 
 def as_load(found: Input, wanted: Wanted) -> Load:
@@ -172,7 +150,7 @@ def as_load(found: Input, wanted: Wanted) -> Load:
         wanted.mode,
         wanted.on,
         wanted.options,
-        Origin.STREAM if found.path is None else Origin.FILE,
+        found.place.origin,
         found.name,
         wanted.key,
         mapping=wanted.mapping,
@@ -216,16 +194,34 @@ def read_mapping_file(name: str) -> str:
         raise typer.BadParameter(f"--map {name} cannot be read: {error.strerror}.") from None
 
 
-def check_together(names: Sequence[str], key: str | None) -> None:
-    """Refuse files that cannot be meant together.
+def check_words(words: Sequence[str]) -> None:
+    """Refuse standard input twice.
 
     Raises:
-        InvalidParameterError: One key for several files, or standard input twice.
+        InvalidParameterError: It is.
     """
-    if key and len(names) > 1:
-        raise _invalid("A key goes with one file: --key names what is loaded once.")
-    if names.count(STANDARD_INPUT) > 1:
+    if words.count(STANDARD_INPUT) > 1:
         raise _invalid("Standard input can be read once.")
+
+
+async def find_inputs(words: Sequence[str], wanted: Wanted, *, is_silent: bool) -> list[Place]:
+    """Return every place that some words name, each once, in their order.
+
+    Raises:
+        InvalidParameterError: There are several for one key.
+        SourceError: A word names nothing that can be read.
+    """
+    places: dict[str, Place] = {}
+    for word in words:
+        found = await find_places(word, takes_any=wanted.form is not None)
+        places.update({place.name: place for place in found.places if place.name not in places})
+        if found.passed and not is_silent:
+            named = ", ".join(found.passed[:PASSED]) + (", …" if len(found.passed) > PASSED else "")
+            told = f"{word}: passed over {len(found.passed):,} whose names stand for no format: {named}"
+            MESSAGES.print(printable(told), style="yellow", markup=False, soft_wrap=True)
+    if wanted.key and len(places) > 1:
+        raise _invalid("A key goes with one file: --key names what is loaded once.")
+    return [*places.values()]
 
 
 def _invalid(detail: str) -> InvalidParameterError:

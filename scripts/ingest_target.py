@@ -21,6 +21,7 @@ from documents.errors import (
 )
 from documents.ingest.ingestion import Ingestion
 from documents.ingest.plans import Plan
+from documents.ingest.sources.source import SourceError
 from documents.lifecycle import Store, open_store
 from documents.settings import Settings
 from scripts.console import announce, errors_to
@@ -87,7 +88,7 @@ def go(work: Coroutine[Any, Any, T]) -> T:
         return run(work)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except IngestFileError as error:
+    except (IngestFileError, SourceError) as error:
         errors_to(error)
         raise typer.Exit(FAILED) from None
     except BusyError as error:

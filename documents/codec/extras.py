@@ -4,7 +4,7 @@ import importlib
 from types import ModuleType
 from typing import Final
 
-_WHAT: Final = {"parquet": "Parquet", "excel": "Excel", "avro": "Avro"}
+_WHAT: Final = {"parquet": "Parquet", "excel": "Excel", "avro": "Avro", "s3": "S3"}
 
 
 class MissingExtraError(RuntimeError):

@@ -112,6 +112,14 @@ def sniff(head: bytes, name: str | None = None) -> Sniffed:
     return Sniffed(looked, compression, note, find_alien(plain))
 
 
+def stands_for_format(name: str) -> bool:
+    """Tell whether the name of a file stands for a format that is loaded, compressed or not."""
+    path = PurePath(name.lower())
+    if path.suffix in _COMPRESSED_ENDINGS:
+        path = path.with_suffix("")
+    return path.suffix in _ENDINGS
+
+
 def find_alien(head: bytes) -> str | None:
     """Return what bytes are, where no format that is loaded begins so."""
     if _find_by_magic(head):

@@ -38,7 +38,7 @@ from documents.ingest.quarantine import QuarantineStore
 from documents.ingest.quarantine_plans import QuarantinePlans
 from documents.ingest.replay import run_replay
 from documents.ingest.requests import ContinueUpload, FindJobs, FindLoads, UndoJob
-from documents.ingest.sources import Source
+from documents.ingest.sources.source import Source, SourceChangedError, SourceError
 from documents.ingest.staging import Staging
 from documents.ingest.undo import Undone, undo_load
 from documents.ingest.uploads import Receiver, UploadPausedError, UploadSource, UploadStore
@@ -216,6 +216,7 @@ class Ingestion(QuarantinePlans):
             JobConflictError: Another process works on it, or it has ended.
             JobLostError: Another process has taken it over.
             UnavailableError: The database was out of reach for too long. The job stays open.
+            SourceError: The source cannot be read. The job stays open, unless the source has changed.
             StoreError: The job has failed.
         """
         stores = self.stores
@@ -233,7 +234,10 @@ class Ingestion(QuarantinePlans):
                         yield progress
             except UploadPausedError:
                 await self._pause(claim)
-            except (UnavailableError, JobLostError):
+            except SourceChangedError:  # so nobody can read the rest of what it was
+                await claim.finish(State.CANCELLED)
+                raise
+            except (UnavailableError, JobLostError, SourceError):
                 raise
             except StoreError as error:
                 await claim.finish(State.FAILED, error=error)

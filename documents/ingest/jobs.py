@@ -56,6 +56,7 @@ class Origin(StrEnum):
 
     FILE = "file"
     STREAM = "stream"
+    URL = "url"
     UPLOAD = "upload"
     QUARANTINE = "quarantine"
 

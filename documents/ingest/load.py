@@ -23,7 +23,7 @@ from documents.ingest.prepare import kept_form
 from documents.ingest.profiles import LoadProfile
 from documents.ingest.quarantine import QuarantineStore, Reject
 from documents.ingest.reading import Batch, BatchReader, Done
-from documents.ingest.sources import Source
+from documents.ingest.sources.source import Source
 from documents.ingest.staged import Check, StagingWriter, judge, move
 from documents.ingest.staging import Staging
 from documents.ingest.uploads import UploadStore

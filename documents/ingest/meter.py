@@ -10,7 +10,7 @@ from documents.codec.csv_columns import Column
 from documents.ingest.batches import Counts
 from documents.ingest.claim import Claim
 from documents.ingest.jobs import Pace, State
-from documents.ingest.sources import Source
+from documents.ingest.sources.source import Source
 
 WINDOW: Final = 30
 """Batches over which the rate is taken."""

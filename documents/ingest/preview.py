@@ -27,7 +27,7 @@ from documents.ingest.mapped import Mappings
 from documents.ingest.prepare import ObjectIds
 from documents.ingest.reading import BatchReader, Done
 from documents.ingest.rehearsal import documents_of, rehearse
-from documents.ingest.sources import Source
+from documents.ingest.sources.source import Source
 from documents.mapping.mapping import mapping_from_text
 from documents.profile.accumulator import Profile
 from documents.profile.report import read_profile

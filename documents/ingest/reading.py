@@ -10,7 +10,7 @@ from documents.codec.csv_columns import Column
 from documents.codec.formats import ReadOptions, make_reader
 from documents.codec.records import Format, Record, size_of
 from documents.ingest.batches import Span
-from documents.ingest.sources import Source
+from documents.ingest.sources.source import Source
 
 BATCH_RECORDS: Final = 2000
 BATCH_BYTES: Final = 2 * 1024 * 1024

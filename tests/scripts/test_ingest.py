@@ -166,11 +166,13 @@ class TestFiles:
         ("names", "told"),
         [
             (["none.json"], "none.json cannot be read: No such file or directory."),
-            (["folder"], "folder is a folder."),
+            (["folder"], "folder has no file whose name stands for a format. Say --format to take any."),
+            (["*.none"], "*.none names no file."),
+            (["nothing://a"], "nothing:// is no source that is known"),
             (["noise"], "noise looks like no format that is known; say --format."),
             (["void"], "void is empty, and its name stands for no format; say --format."),
             (["a.ndjson", "none.json"], "none.json cannot be read"),
-            (["a.ndjson", "a.ndjson", "--key", "k"], "A key goes with one file"),
+            (["a.ndjson", "b.ndjson", "--key", "k"], "A key goes with one file"),
             (["-", "-"], "can be read once"),
             (["a.ndjson", "--mode", "upsert", "--on", "$x"], "on names 1 to 8 fields"),
         ],
@@ -181,7 +183,8 @@ class TestFiles:
         (tmp_path / "folder").mkdir()
         (tmp_path / "noise").write_bytes(b"\x00\x01\x02")
         (tmp_path / "void").touch()
-        (tmp_path / "a.ndjson").write_text("{}\n")
+        for name in ("a.ndjson", "b.ndjson"):
+            (tmp_path / name).write_text("{}\n")
         assert told in sheaf("ingest", *names, "--into", "c", code=1)[1]
         assert "c" not in database.list_collection_names()
 

@@ -1,0 +1,124 @@
+"""`sheaf ingest` from folders, patterns and URLs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database as SyncDatabase
+
+from documents.codec.extras import load_extra
+from scripts import ingest_target
+from tests.documents.ingest.sources.web import Page, serving
+from tests.scripts.typed import Typed
+
+Database = SyncDatabase[dict[str, Any]]
+
+
+@pytest.fixture
+def database(mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty database, which the command finds in its environment."""
+    name = f"sources_{uuid4().hex}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for variable, value in (("MONGODB_URI", mongo_uri), ("DATABASE", name), ("ENVIRONMENT", "")):
+        monkeypatch.setenv(f"SHEAF_{variable}", value)
+    monkeypatch.setattr(ingest_target, "spare_the_collector", lambda: None)  # the tests' own process lives on
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        yield client[name]
+        client.drop_database(name)
+
+
+@pytest.fixture
+def sheaf(database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    assert database.name
+    return Typed(monkeypatch, capsys)
+
+
+def numbers(database: Database) -> list[int]:
+    return sorted(document["n"] for document in database["c"].find())
+
+
+def write(path: Path, *numbers: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f'{{"n": {number}}}\n' for number in numbers))
+
+
+def test_of_a_folder_only_new_files_are_loaded(sheaf: Typed, database: Database, tmp_path: Path) -> None:
+    write(tmp_path / "in" / "a.ndjson", 1)
+    write(tmp_path / "in" / "2026" / "b.ndjson", 2)
+    for name in ("README.md", ".hidden.ndjson", "c.ndjson.part"):
+        (tmp_path / "in" / name).write_text('{"n": 99}\n')
+    _, said = sheaf("ingest", "in", "--into", "c")
+    assert "in: passed over 1 whose names stand for no format: in/README.md\n" in said
+    assert "Together 2 files: 2 received, 2 written.\n" in said
+    write(tmp_path / "in" / "d.ndjson", 3)
+    write(tmp_path / "in" / "copy of a.ndjson", 1)
+    (tmp_path / "in" / "a.ndjson").rename(tmp_path / "in" / "z.ndjson")
+    _, said = sheaf("ingest", "in/", "--into", "c")
+    assert "Loaded in/d.ndjson into c: 1 received, 1 written." in said
+    assert "Together 4 files: 1 received, 1 written; 3 of them loaded before.\n" in said
+    assert "already" not in said
+    assert numbers(database) == [1, 2, 3]
+
+
+def test_a_pattern_names_several_files(sheaf: Typed, database: Database, tmp_path: Path) -> None:
+    write(tmp_path / "logs" / "day-1.ndjson", 1)
+    write(tmp_path / "logs" / "deep" / "day-2.ndjson", 2)
+    write(tmp_path / "logs" / "other.ndjson", 3)
+    write(tmp_path / "odd[1].ndjson", 4)
+    sheaf("ingest", "logs/**/day-*.ndjson", "odd[1].ndjson", "logs/day-1.ndjson", "--into", "c")
+    assert numbers(database) == [1, 2, 4]
+
+
+def test_a_url_is_loaded_once_until_it_changes(sheaf: Typed, database: Database) -> None:
+    page = Page(b'{"n": 1}\n{"n": 2}\n', {"ETag": '"one"'})
+    with serving(page) as url:
+        out, _ = sheaf("ingest", url, "--into", "c", "--json")
+        [load] = json.loads(out)["loads"]
+        assert (load["source"], load["origin"], load["written"]) == (url, "url", 2)
+        assert "is loaded into c already" in sheaf("ingest", url, "--into", "c")[1]
+        page.body, page.headers["ETag"] = b'{"n": 3}\n', '"two"'
+        assert "1 written" in sheaf("ingest", url, "--into", "c")[1]
+        assert "Of 1 records" in sheaf("ingest", url, "--into", "c", "--dry-run")[1]
+    assert numbers(database) == [1, 2, 3]
+
+
+def test_a_download_that_breaks_off_goes_on(sheaf: Typed, database: Database) -> None:
+    body = "".join(f'{{"n": {number}}}\n' for number in range(30_000)).encode()
+    page = Page(body, {"ETag": '"one"'}, cuts=[100_000, 1, 200_000])
+    with serving(page) as url:
+        assert "30,000 received, 30,000 written" in sheaf("ingest", url, "--into", "c")[1]
+    assert numbers(database) == list(range(30_000))
+    assert [asked for asked in page.asked if asked][1:] == ["bytes=100000-", "bytes=100001-", "bytes=300001-"]
+
+
+def test_a_download_that_stays_broken_goes_on_with_the_same_command(
+    sheaf: Typed, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("documents.ingest.sources.source.FIRST_PAUSE_SECONDS", 0.01)
+    body = "".join(f'{{"n": {number}}}\n' for number in range(30_000)).encode()
+    page = Page(body, {"ETag": '"one"'}, cuts=[300_000, *[0] * 5])
+    with serving(page) as url:
+        _, said = sheaf("ingest", url, "--into", "c", code=1)
+        assert "The same command goes on where it was." in said
+        assert "cannot be read any further" in said
+        _, said = sheaf("ingest", url, "--into", "c")
+        assert "Going on with load" in said
+        assert "30,000 received, 30,000 written" in said
+    assert numbers(database) == list(range(30_000))
+
+
+def test_objects_of_fsspec(sheaf: Typed, database: Database) -> None:
+    memory: Any = load_extra("fsspec", "s3").filesystem("memory")
+    memory.pipe_file("/bucket/a.ndjson", b'{"n": 1}\n')
+    memory.pipe_file("/bucket/b.csv", b"n\n2\n")
+    try:
+        for said in ("2 files: 2 received, 2 written.", "2 files: 0 received, 0 written; 2 of them loaded before."):
+            assert said in sheaf("ingest", "memory://bucket/a.ndjson", "memory://bucket/*.csv", "--into", "c")[1]
+    finally:
+        memory.store.clear()
+    assert sorted(str(document["n"]) for document in database["c"].find()) == ["1", "2"]
