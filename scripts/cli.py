@@ -71,7 +71,7 @@ def root(
 def main() -> None:
     """Run the command. What a person can mend is told in a sentence; only a fault of ours shows a traceback."""
     try:
-        app()
+        app(prog_name="sheaf")
     except ProductionError as error:
         errors_to(error)
         sys.exit(REFUSED)

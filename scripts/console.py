@@ -11,22 +11,32 @@ from rich.table import Table
 
 from documents.errors import InputError, StoreError
 
-MESSAGES: Final = Console(stderr=True, highlight=False)
-RESULTS: Final = Console(highlight=False)
 
+class Lines(Console):
+    """A console that breaks no line of text: terminals do that themselves, and what reads a pipe wants whole lines."""
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:  # noqa: ANN401  # as Rich has it
+        """Print texts, each line of them on one line, or anything else that Rich prints."""
+        is_text = all(isinstance(each, str) for each in objects)
+        super().print(*objects, soft_wrap=is_text if soft_wrap is None else soft_wrap, **options)
+
+
+MESSAGES: Final = Lines(stderr=True, highlight=False)
+RESULTS: Final = Lines(highlight=False)
 
 WIDE: Final = 10_000
-_NUMBER: Final = re.compile(r"[-+]?[0-9][0-9,.: -]*%?")
+_NUMBER: Final = re.compile(r"(?:length )?[-+]?[0-9][0-9,.: eE+-]*%?(?: to [-+]?[0-9][0-9,.: eE+-]*)?")
 
 
-def print_table(table: Table) -> None:
+def print_table(table: Table, console: Console = RESULTS) -> None:
     """Print a table with all of each value: numbers on one line, other cells wrapped; in a pipe nothing is wrapped."""
     for column in table.columns:
         cells = [cell for cell in column.cells if isinstance(cell, str)]
         column.overflow = "fold"
         if cells and all(_NUMBER.fullmatch(cell) for cell in cells):
             column.no_wrap, column.min_width = True, max(map(len, cells))
-    (RESULTS if RESULTS.is_terminal else Console(highlight=False, width=WIDE)).print(table)
+    whole = console if console.is_terminal else Console(file=console.file, width=WIDE, highlight=False)
+    whole.print(table)
 
 
 def announce(message: str) -> None:

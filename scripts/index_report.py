@@ -12,7 +12,7 @@ from documents.errors import DuplicateValuesError
 from documents.indexes.advise import Advice, Verdict, model_line
 from documents.indexes.changes import Action, IndexChange, IndexPlan
 from documents.indexes.spec import to_json
-from scripts.console import MESSAGES, RESULTS
+from scripts.console import MESSAGES, RESULTS, print_table
 
 ALL_THERE: Final = "Every declared index is there."
 
@@ -26,7 +26,7 @@ def show_plans(plans: Mapping[str, IndexPlan]) -> None:
                 action = f"{change.action} (blocked)" if change.blocked else str(change.action)
                 table.add_row(name, escape(change.name), action, escape(_reason(change)))
     if table.row_count:
-        RESULTS.print(table)
+        print_table(table)
     if all(plan.is_empty for plan in plans.values()):
         MESSAGES.print(ALL_THERE)
 
@@ -66,7 +66,7 @@ def show_duplicates(collection: str, error: DuplicateValuesError) -> None:
         for group in groups:
             ids = ", ".join(_compact(value) for value in group.get("ids", ()))
             table.add_row(escape(_compact(group["key"])), str(group.get("count", "2 or more")), escape(ids))
-        RESULTS.print(table)
+        print_table(table)
 
 
 def duplicates_to_dict(error: DuplicateValuesError) -> dict[str, Any]:

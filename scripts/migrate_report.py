@@ -9,7 +9,7 @@ from documents.migrations.graph import RevisionGraph
 from documents.migrations.plan import OperationPlan, RevisionPlan
 from documents.migrations.records import Record
 from documents.migrations.state import MigrationState
-from scripts.console import MESSAGES, RESULTS
+from scripts.console import MESSAGES, RESULTS, print_table
 
 NOTHING_PENDING = "Nothing is pending."
 
@@ -28,7 +28,7 @@ def show_plans(plans: Sequence[RevisionPlan]) -> None:
                 escape(" ".join(_notes(operation))),
             )
         if table.row_count:
-            RESULTS.print(table)
+            print_table(table)
     if not plans:
         MESSAGES.print(NOTHING_PENDING)
 
@@ -65,7 +65,7 @@ def show_troubles(state: MigrationState) -> None:
     for word, revision, mend in state.troubles():
         table.add_row(word, escape(revision), escape(mend))
     if table.row_count:
-        RESULTS.print(table)
+        print_table(table)
     else:
         MESSAGES.print("Every revision is applied.")
     if state.holder is not None:
@@ -83,7 +83,7 @@ def show_history(graph: RevisionGraph, records: Mapping[str, Record]) -> None:
     for name, message, record in [*rows, *((record.revision, record.message, record) for record in gone)]:
         table.add_row(name, *_of_record(record, is_gone=name not in graph), escape(message))
     if table.row_count:
-        RESULTS.print(table)
+        print_table(table)
     else:
         MESSAGES.print("There are no revisions.")
     for record in records.values():

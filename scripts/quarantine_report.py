@@ -12,7 +12,7 @@ from rich.table import Table
 from documents.codec.records import Format
 from documents.ingest.jobs import Job
 from documents.ingest.quarantine import Quarantined
-from scripts.console import RESULTS, printable
+from scripts.console import RESULTS, print_table, printable
 from scripts.ingest_report import ID_WIDTH, id_column
 
 RECORD_WIDTH: Final = ID_WIDTH + 13
@@ -63,7 +63,7 @@ def show_quarantined(found: Sequence[Quarantined]) -> None:
         begins = printable(each.raw[: 4 * BEGINNING].decode(errors="replace"))[:BEGINNING]
         told = (each.id, f"{each.line}", each.code, each.pointer, each.detail, begins)
         table.add_row(*(escape(printable(text)) for text in told))
-    RESULTS.print(table)
+    print_table(table)
 
 
 def show_one(each: Quarantined) -> None:
@@ -84,7 +84,7 @@ def show_one(each: Quarantined) -> None:
     for word, text in told.items():
         if text:
             table.add_row(word, escape(printable(text)))
-    RESULTS.print(table)
+    print_table(table)
     RESULTS.print(printable(each.raw.decode(errors="replace"), keep="\n\t"), markup=False, soft_wrap=True)
 
 

@@ -15,7 +15,7 @@ from documents.profile.html import render_page
 from documents.profile.report import Report
 from documents.profile.schema import to_contract, to_json_schema, to_mongo_schema
 from documents.profile.table import Row, rows
-from scripts.console import MESSAGES, RESULTS, print_json
+from scripts.console import MESSAGES, RESULTS, print_json, print_table
 from scripts.schema_source import Seen
 
 FILE_WIDTH: Final = 200
@@ -86,7 +86,7 @@ def show_table(report: Report, console: Console) -> None:
     for cells in zip(*kept.values(), strict=True):
         table.add_row(*map(escape, cells))
     if found:
-        console.print(table)
+        print_table(table, console)
     for note in report.notes:
         console.print(escape(note), style="dim", soft_wrap=True)
 
@@ -103,7 +103,7 @@ def show_differences(differences: Sequence[Difference], before: Seen, after: See
         for each in differences:
             severity = f"[{_STYLES[each.severity]}]{each.severity.name.lower()}[/{_STYLES[each.severity]}]"
             table.add_row(severity, *map(escape, (each.path, each.kind, each.before, each.after)))
-        RESULTS.print(table)
+        print_table(table)
     else:
         MESSAGES.print("Nothing differs beyond the thresholds.")
     for word, seen in (("Before", before), ("After", after)):
