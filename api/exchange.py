@@ -26,6 +26,9 @@ MAX_DIGITS: Final = 18
 OF_FORMS: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
 """What a browser sends to any site without asking it, and so no route reads."""
 
+FREEING: Final = (":undo", ":cancel")
+"""What is served, as DELETE is, while the disk has too little room for anything to be added."""
+
 READING: Final = (":query", ":count", ":aggregate")
 """What POST only asks for."""
 
@@ -192,10 +195,14 @@ class Exchange(Request):
         Raises:
             NotAcceptableError: Nothing is done whose answer the client could not read.
             DatabaseUnavailableError: No server is there for it; nothing was sent.
+            DiskFullError: It would add something, and there is too little room.
         """
         _, deadline = self.accepts, self.deadline
-        if not self.store.connection.is_reachable(writes=not self.only_reads):
-            await self.store.connection.reach(deadline, writes=not self.only_reads)
+        writes = not self.only_reads
+        if not self.store.connection.is_reachable(writes=writes):
+            await self.store.connection.reach(deadline, writes=writes)
+        if writes and self.method != "DELETE" and not self.scope["path"].endswith(FREEING):
+            self.store.connection.check_room()
         if at_once is not None and (plan := at_once(operation, self.policy)) is not None:
             return plan
         try:

@@ -151,6 +151,7 @@ PROBLEMS: Final[Mapping[type[StoreError], Problem]] = {
     errors.ForbiddenError: Problem(HTTPStatus.FORBIDDEN, "Forbidden"),
     errors.FieldForbiddenError: Problem(HTTPStatus.FORBIDDEN, "Field forbidden"),
     errors.DatabaseUnavailableError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable"),
+    errors.DiskFullError: Problem(HTTPStatus.INSUFFICIENT_STORAGE, "Disk full"),
     errors.DeadlineExceededError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Deadline exceeded"),
     errors.OverloadedError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded"),
     NotFoundError: Problem(HTTPStatus.NOT_FOUND, "Not found"),

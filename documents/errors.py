@@ -52,6 +52,7 @@ StoreError
 ├── QueryRefusedError               MongoDB cannot answer it within the limits
 └── UnavailableError                nothing wrong with the request
     ├── DatabaseUnavailableError
+    ├── DiskFullError               no room is left for what would be added
     ├── DeadlineExceededError
     └── OverloadedError
 """
@@ -484,6 +485,16 @@ class DatabaseUnavailableError(UnavailableError):
     """MongoDB cannot be reached, or has no primary at the moment."""
 
     code = "database-unavailable"
+
+
+class DiskFullError(UnavailableError):
+    """The disk of MongoDB has too little room left, so nothing is added.
+
+    Reading and deleting go on, and a load that stopped for it goes on by itself or with the same command. Free some
+    room on the disk, or keep less of it free with `SHEAF_DISK_RESERVE_BYTES`.
+    """
+
+    code = "disk-full"
 
 
 class DeadlineExceededError(UnavailableError):

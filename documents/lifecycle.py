@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from documents.database.connect import connect
 from documents.database.connection import Connection
 from documents.database.cursor_secret import CursorSecret
 from documents.database.deadline import Deadline, Running
+from documents.database.disk import watch_disk
 from documents.database.embedded import EmbeddedMongo, acquire
 from documents.database.keeper import await_lease, keep_running
 from documents.errors import StoreError
@@ -130,13 +131,18 @@ async def open_connection(settings: Settings, *, announce: Announce = lambda _: 
     """
     async with _reach(settings, announce) as (uri, lease):
         connection = await connect(uri, database=settings.database, max_pool_size=settings.max_pool_size)
-        keeping = asyncio.create_task(keep_running(lease, connection)) if lease else None
+        watches = [keep_running(lease, connection), _disk_watch(settings, connection)] if lease else []
+        tasks = [asyncio.create_task(watch) for watch in watches]
         try:
             yield connection
         finally:
-            if keeping is not None:
-                keeping.cancel()
+            for task in tasks:
+                task.cancel()
             await connection.close()
+
+
+def _disk_watch(settings: Settings, connection: Connection) -> Coroutine[None, None, None]:
+    return watch_disk(settings.data_dir, connection, settings.disk_reserve_bytes)
 
 
 @asynccontextmanager

@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         ge=timedelta(0),
         description="How long to go on accepting after SIGTERM, while readiness says no.",
     )
+    disk_reserve_bytes: int = Field(
+        512 * 1024 * 1024,
+        ge=0,
+        description="What is kept free on the disk of the embedded MongoDB, a tenth of it at most."
+        " With less, nothing is added.",
+    )
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_upload_bytes: int = Field(
         16 * 1024 * 1024 * 1024,

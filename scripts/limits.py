@@ -36,6 +36,7 @@ from documents.types import MAX_DEPTH, MAX_DOCUMENT_BYTES
 PAGE: Final = Path(__file__).parent.parent / "docs" / "limits.md"
 TOLD: Final = {
     "request_timeout": "503 `deadline-exceeded`",
+    "disk_reserve_bytes": "507 `disk-full`",
     "max_body_bytes": "413 `body-too-large`",
     "max_upload_bytes": "413 `body-too-large`",
     "quarantine_load_records": "409 `quarantine-full`",

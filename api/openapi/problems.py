@@ -83,8 +83,8 @@ WRITE: Final[Errors] = (
 )
 """What one operation of a bulk request or a transaction can fail of."""
 
-CROSSING: Final[Errors] = (CrossOriginError, UnsupportedMediaTypeError)
-"""What every request can fail of that is not safe: its page's site, and a body that does not say what it is."""
+CROSSING: Final[Errors] = (CrossOriginError, UnsupportedMediaTypeError, errors.DiskFullError)
+"""What every request can fail of that is not safe: the site of its page, a body without a media type, a full disk."""
 
 
 def problem_responses(declared: Errors) -> dict[str, Any]:

@@ -247,7 +247,10 @@ SHAPES: Final[dict[str, Schema]] = {
             "problem": ref("Problem") | {"description": "Why nothing more is known of this collection."},
         },
     ),
-    "Health": record({"status": {"enum": ["live", "ready", "stopping", "no-database", "no-primary"]}}),
+    "Health": record(
+        {"status": {"enum": ["live", "ready", "stopping", "no-database", "no-primary"]}},
+        {"reasons": list_of({"enum": ["disk-full"]}, description="What is not served, though most requests are.")},
+    ),
     "Problem": _PROBLEM,
     "Fault": record(
         {"code": TEXT, "detail": TEXT},

@@ -35,7 +35,8 @@ async def ready(exchange: Exchange) -> Response:
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": status})
     if not hello.get("isWritablePrimary"):
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "no-primary"})
-    return _answer(HTTPStatus.OK, {"status": "ready"})
+    reasons = {"reasons": ["disk-full"]} if connection.shortage else {}
+    return _answer(HTTPStatus.OK, {"status": "ready", **reasons})
 
 
 def _answer(status: HTTPStatus, body: dict[str, Any]) -> Response:

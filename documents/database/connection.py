@@ -19,7 +19,7 @@ from pymongo.write_concern import WriteConcern
 from documents.codec.plain import CODEC_OPTIONS, RAW_OPTIONS
 from documents.database.deadline import Deadline
 from documents.database.driver_wait import mend_driver_wait
-from documents.errors import DatabaseUnavailableError
+from documents.errors import DatabaseUnavailableError, DiskFullError
 from documents.types import Document
 
 DURABLE: Final = WriteConcern(w="majority", j=True)
@@ -60,6 +60,8 @@ class Connection:
         )
         self.outage: str | None = None
         """Why nothing can be asked of MongoDB now, where that is known better than the driver can."""
+        self.shortage: str | None = None
+        """Why nothing may be added now."""
         self._usable: TopologyDescription | None = None
         self._seeking: asyncio.Task[None] | None = None
         # PyMongo makes one anew each time it is asked, which took a fiftieth of a get.
@@ -113,6 +115,15 @@ class Connection:
             if self._seeking is None or self._seeking.done():
                 self._seeking = asyncio.create_task(self._seek())
             await asyncio.wait({self._seeking}, timeout=until.remaining())  # cancels nothing
+
+    def check_room(self) -> None:
+        """Raise where nothing may be added now. No I/O.
+
+        Raises:
+            DiskFullError: The disk has too little room left.
+        """
+        if self.shortage is not None:
+            raise DiskFullError(self.shortage, "not-applied")
 
     def fail(self, outage: str) -> None:
         """Answer every request with this at once, until `restore`."""

@@ -19,6 +19,7 @@ from pymongo.errors import (
 from documents.errors import (
     DatabaseUnavailableError,
     DeadlineExceededError,
+    DiskFullError,
     DocumentTooLargeError,
     Fault,
     IndexRequiredError,
@@ -61,7 +62,7 @@ BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
     291: lambda: IndexRequiredError("The query needs an index that is not there."),
     292: _memory,  # QueryExceededMemoryLimitNoDiskUseAllowed
     146: _memory,  # ExceededMemoryLimit
-    14031: lambda: DatabaseUnavailableError("The disk of MongoDB is full."),
+    14031: lambda: DiskFullError("The disk of MongoDB is full.", "not-applied"),
     10334: _too_large,
     17419: _too_large,
     17420: _too_large,

@@ -171,6 +171,8 @@ class BatchWriter:
 
         async def attempt(failures: int) -> Outcome:
             committed = await self._find_committed(batch, slot) if failures else None
+            if committed is None:
+                self._services.connection.check_room()
             return committed or await self._write(batch, slot, ids)
 
         outcome = await self._patiently(attempt)

@@ -1,6 +1,7 @@
 """`sheaf doctor`: look at everything a working installation needs, and say what is found."""
 
 import platform
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -10,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from documents.database.deadline import Deadline, Running
+from documents.database.disk import kept_free
 from documents.database.embedded import EmbeddedMongoError
 from documents.errors import StoreError
 from documents.indexes.compare import compare_indexes
@@ -27,6 +29,10 @@ Verdict: TypeAlias = Literal["ok", "warning", "error"]
 
 MARKS: Final = {"ok": "[green]ok[/green]     ", "warning": "[yellow]warning[/yellow]", "error": "[red]error[/red]  "}
 PACKAGES: Final = ("fastapi", "beanie", "pymongo", "pydantic", "uvicorn")
+GIB: Final = 1024**3
+SCARCE: Final = 4
+"""Times what is kept free: with less, it is time to do something."""
+
 OLDEST_SERVER: Final = (6, 0)
 MENDED_SERVERS: Final = {6: None, 7: (7, 0, 35), 8: (8, 0, 24)}
 """The first release of each line without the holes that can be used before logging in; 6.0 has none any more."""
@@ -86,12 +92,21 @@ async def _of_store(store: Store) -> AsyncIterator[Finding]:
     yield Finding("connection", "ok", f"{place}, database {store.settings.database}")
     yield _of_version(found)
     yield _of_topology(hello)
+    if store.settings.mongodb_uri is None:
+        yield _of_disk(store.settings)
     yield Finding("models", "ok", ", ".join(sorted(store.catalog.models)) or "none")
     for name, model in sorted(store.catalog.models.items()):
         plan = await compare_indexes(store.connection.collection(name), declared_indexes(model.model))
         if not plan.is_empty:
             lacking = ", ".join(change.name for change in (*plan.pending, *plan.blocked))
             yield Finding("indexes", "warning", f"{name}: {lacking}. To mend it: sheaf indexes apply")
+
+
+def _of_disk(settings: Settings) -> Finding:
+    total, _, free = shutil.disk_usage(settings.data_dir)
+    reserve = kept_free(total, settings.disk_reserve_bytes)
+    left = f"{free / GIB:,.1f} of {total / GIB:,.1f} GiB are free; below {reserve / GIB:,.1f} GiB nothing is added"
+    return Finding("disk", "warning" if free < reserve * SCARCE else "ok", left)
 
 
 def _of_version(text: str) -> Finding:

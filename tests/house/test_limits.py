@@ -7,7 +7,7 @@ from api.problems import PROBLEMS
 from documents.settings import Settings
 from scripts.limits import FIXED, PAGE, TOLD, render
 
-BOUND: Final = re.compile(r"^(max_|min_|quarantine_|client_share)|_timeout$")
+BOUND: Final = re.compile(r"^(max_|min_|quarantine_|client_share)|_timeout$|reserve")
 _CODE: Final = re.compile(r"`([a-z]+(?:-[a-z]+)+)`")
 
 
