@@ -139,7 +139,7 @@ async def to_load(found: Input, wanted: Wanted) -> Load:
         announce(f"Hashing {found.name}.")
     digest = await found.place.digest(found.seen)
     load = replace(load, digest=digest, size_bytes=found.seen.size_bytes)
-    return load if wanted.key or digest is None else replace(load, key=_key_of(load))
+    return load if wanted.key or digest is None else replace(load, key=key_of(load))
 
 
 def as_load(found: Input, wanted: Wanted) -> Load:
@@ -158,10 +158,11 @@ def as_load(found: Input, wanted: Wanted) -> Load:
     )
 
 
-def _key_of(load: Load) -> str:
+def key_of(load: Load, *more: str) -> str:
+    """Return a key for the data of a load, loaded as it says; another one for each of `more`."""
     told = [load.collection, load.mode, load.on if load.mode is not Mode.INSERT else (), load.form, load.digest]
     read = [load.options.described(), load.options.max_bytes, *([] if load.mapping is None else [load.mapping])]
-    return hashlib.blake2b(json.dumps([told, read]).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(json.dumps([told, read, *more]).encode(), digest_size=16).hexdigest()
 
 
 def read_expectations(name: str) -> str:
@@ -205,23 +206,27 @@ def check_words(words: Sequence[str]) -> None:
 
 
 async def find_inputs(words: Sequence[str], wanted: Wanted, *, is_silent: bool) -> list[Place]:
-    """Return every place that some words name, each once, in their order.
+    """Return every place that some words name, each file once, in their order.
 
     Raises:
         InvalidParameterError: There are several for one key.
         SourceError: A word names nothing that can be read.
     """
-    places: dict[str, Place] = {}
+    places: list[Place] = []
+    files: set[str] = set()
     for word in words:
         found = await find_places(word, takes_any=wanted.form is not None)
-        places.update({place.name: place for place in found.places if place.name not in places})
+        for place in found.places:
+            if place.origin is not Origin.FILE or place.name not in files:
+                places.append(place)
+                files.add(place.name)
         if found.passed and not is_silent:
             named = ", ".join(found.passed[:PASSED]) + (", …" if len(found.passed) > PASSED else "")
             told = f"{word}: passed over {len(found.passed):,} whose names stand for no format: {named}"
             MESSAGES.print(printable(told), style="yellow", markup=False, soft_wrap=True)
     if wanted.key and len(places) > 1:
         raise _invalid("A key goes with one file: --key names what is loaded once.")
-    return [*places.values()]
+    return places
 
 
 def _invalid(detail: str) -> InvalidParameterError:

@@ -15,7 +15,7 @@ from documents.ingest.ingestion import Ingestion
 from documents.ingest.jobs import Job, Load, State
 from documents.ingest.preview import Preview
 from documents.ingest.requests import FindJobs
-from documents.ingest.sources.source import SourceChangedError, SourceError
+from documents.ingest.sources.source import Place, Source, SourceChangedError, SourceError
 from documents.settings import Settings
 from scripts.console import print_json
 from scripts.exits import DIFFERS
@@ -30,14 +30,17 @@ CLEAN_UP_SECONDS: Final = 0.5
 
 async def look_at_all(words: Sequence[str], wanted: Wanted, *, as_json: bool) -> list[tuple[Input, Wanted]]:
     """Return what some words name, each with how it is to be loaded, before any of it is."""
-    looked: list[tuple[Input, Wanted]] = []
-    for place in await find_inputs(words, wanted, is_silent=as_json):
-        found = as_items(await look_at(place, wanted.form), wanted)
-        if not as_json:
-            say_note(found)
-        options = settle(found, wanted.options, accept=wanted.accept, asks=wanted.asks, is_silent=as_json)
-        looked.append((found.without_head(), replace(wanted, options=options)))
-    return looked
+    places = await find_inputs(words, wanted, is_silent=as_json)
+    return [await look_at_place(place, wanted, as_json=as_json) for place in places]
+
+
+async def look_at_place(place: Place, wanted: Wanted, *, as_json: bool) -> tuple[Input, Wanted]:
+    """Return what a place holds, with how it is to be loaded."""
+    found = as_items(await look_at(place, wanted.form), wanted)
+    if not as_json:
+        say_note(found)
+    options = settle(found, wanted.options, accept=wanted.accept, asks=wanted.asks, is_silent=as_json)
+    return found.without_head(), replace(wanted, options=options)
 
 
 async def load_all(
@@ -60,15 +63,15 @@ async def load_one(ingestion: Ingestion, found: Input, wanted: Wanted, bars: Bar
     """Load one source, unless its data is there already."""
     operation = await to_load(found, wanted)
     if again:
-        operation = await _once_more(ingestion, operation)
+        operation = await once_more(ingestion, operation)
     job, is_new = await carry_out(ingestion.load(operation, FULL))
     if job.state is State.DONE:
         return await read_loaded(ingestion, job.id, was_there=True)
     bars.begin(f"Loading {found.name}")
     try:
-        await _run(ingestion, job, found, bars, is_new=is_new)
+        await run_job(ingestion, job, found.source(), bars, is_new=is_new)
     except asyncio.CancelledError:
-        await _say_stopped(ingestion, job, bars)
+        await say_stopped(ingestion, job, bars)
         raise
     except InputError:  # of which the same command would only say the same
         raise
@@ -83,7 +86,7 @@ async def load_one(ingestion: Ingestion, found: Input, wanted: Wanted, bars: Bar
     return await read_loaded(ingestion, job.id)
 
 
-async def _once_more(ingestion: Ingestion, operation: Load) -> Load:
+async def once_more(ingestion: Ingestion, operation: Load) -> Load:
     """Return the load under the first key of its own under which it is not done, so that a killed one goes on."""
     number, base = 1, operation.key
     while base is not None:
@@ -95,9 +98,10 @@ async def _once_more(ingestion: Ingestion, operation: Load) -> Load:
     return operation
 
 
-async def _run(ingestion: Ingestion, job: Job, found: Input, bars: Bars, *, is_new: bool) -> None:
+async def run_job(ingestion: Ingestion, job: Job, source: Source, bars: Bars, *, is_new: bool) -> None:
+    """Work on a job until it has ended, and draw how far it is."""
     is_first = not is_new
-    async with aclosing(watched(ingestion.run(job.id, found.source()))) as progresses:
+    async with aclosing(watched(ingestion.run(job.id, source))) as progresses:
         async for progress in progresses:
             if is_first:
                 is_first = False
@@ -105,7 +109,8 @@ async def _run(ingestion: Ingestion, job: Job, found: Input, bars: Bars, *, is_n
             bars.show_load(progress, infer=job.load.options.infer)
 
 
-async def _say_stopped(ingestion: Ingestion, job: Job, bars: Bars) -> None:
+async def say_stopped(ingestion: Ingestion, job: Job, bars: Bars) -> None:
+    """Say what becomes of a job that somebody has stopped; one that nobody can go on with is cancelled."""
     if job.load.key is not None:
         bars.say(f"Stopped. The load is {job.id}. The same command goes on where it was.")
         return

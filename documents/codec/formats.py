@@ -85,6 +85,9 @@ class FormatEntry:
     begins: Callable[[bytes], bool] | None = None
     """Tells whether a file that begins so is one, where its first bytes are enough to tell."""
 
+    grows: bool = False
+    """Whether records can be read as they are appended to a file."""
+
     delimiter: str | None = None
     """What separates the cells of a table in text, unless its dialect says otherwise."""
 
@@ -149,6 +152,7 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         (".ndjson", ".jsonl"),
         "a JSON document a line; empty lines are passed over",
         lambda options: LineReader(parser_of(Format.NDJSON, options), limit=_limit(options), start=options.start),
+        grows=True,
     ),
     Format.JSON: FormatEntry(
         "application/json",
@@ -164,7 +168,7 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         _read_extended,
     ),
     Format.CSV: FormatEntry(
-        "text/csv", (".csv",), "[a table](#tables)", partial(_read_table, ","), TABLE_OPTIONS, delimiter=","
+        "text/csv", (".csv",), "[a table](#tables)", partial(_read_table, ","), TABLE_OPTIONS, grows=True, delimiter=","
     ),
     Format.TSV: FormatEntry(
         "text/tab-separated-values",
@@ -172,6 +176,7 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         "[a table](#tables) whose cells are separated by tabs",
         partial(_read_table, "\t"),
         TABLE_OPTIONS,
+        grows=True,
         delimiter="\t",
     ),
     Format.BSON: FormatEntry(
@@ -179,6 +184,7 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         (".bson",),
         "documents one behind the other, as `mongodump` writes them",
         lambda options: BsonReader(limit=_limit(options), start=options.start, any_keys=options.any_keys),
+        grows=True,
     ),
     Format.PARQUET: FormatEntry(
         "application/vnd.apache.parquet",

@@ -65,6 +65,11 @@ class BatchRun:
                         yield self._meter.read()
                     if self._is_stoppable and self._claim.is_cancelling:
                         break
+                    if not batch.records:  # nothing more is there for now
+                        while self._running:
+                            await self._next()
+                        yield self._meter.read()
+                        continue
                     self._claim.check()
                     await self._before(batch)
                     keys = await self._keys_of(batch)

@@ -106,7 +106,10 @@ class BatchReader:
         return self._reader.columns
 
     async def batches(self, source: Source) -> AsyncGenerator[Batch]:
-        """Yield what is left of a source, in its order. Parsing is done in a thread."""
+        """Yield what is left of a source, in its order. Parsing is done in a thread.
+
+        Where the source has nothing more for now, what has come so far is yielded, and an empty batch behind it.
+        """
         batch = Batch(self._place)
         async with aclosing(source.chunks()) as chunks:
             async for chunk in chunks:
@@ -114,6 +117,11 @@ class BatchReader:
                 while await asyncio.to_thread(self._fill, batch, records):
                     yield batch
                     batch = Batch(self._place)
+                if not chunk:
+                    if batch.records:
+                        yield batch
+                        batch = Batch(self._place)
+                    yield Batch(self._place)
         records = self._reader.end()
         while await asyncio.to_thread(self._fill, batch, records):
             yield batch

@@ -7,9 +7,11 @@ import typer
 from typer.core import TyperGroup
 
 from scripts.commands.ingest_jobs import loads
+from scripts.commands.ingest_watch import watching
 from scripts.console import print_json
 from scripts.exits import DIFFERS, NOT_AS_EXPECTED
 from scripts.ingest_files import Wanted, check_words
+from scripts.ingest_follow import follow_file
 from scripts.ingest_load import load_all, preview_all
 from scripts.ingest_report import Loaded
 from scripts.ingest_target import go, hurry
@@ -43,8 +45,6 @@ ingest = Commands(
     no_args_is_help=True,
 )
 
-ingest.add_typer(loads)
-
 
 @ingest.command(name=LOAD)
 @with_load_flags
@@ -65,6 +65,9 @@ def load(  # noqa: PLR0913  # each is a flag
             help="Load it once under this key, whatever its name. \\[from the data of a file]", show_default=False
         ),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what is appended to the file, until it is stopped.")
+    ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Load it, although the same data was loaded in the same way before.")
     ] = False,
@@ -97,11 +100,14 @@ def load(  # noqa: PLR0913  # each is a flag
       sheaf ingest earthquakes.geojson --into quakes --items features
       sheaf ingest day-1.ndjson day-2.ndjson --into products --mode upsert --on sku
       sheaf ingest incoming/ 'archive/*.csv.gz' https://example.org/today.ndjson --into readings
+      sheaf ingest app.ndjson --into events --follow
       ssh elsewhere cat events.ndjson | sheaf ingest - --into events --key events-1
     """
     check_words(sources)
     if key and again:
         raise typer.BadParameter("--again goes by what is in a file, and --key by what you say. Give one of them.")
+    if follow and (dry_run or key or again or as_json):
+        raise typer.BadParameter("--follow does not go with --dry-run, --key, --again and --json.")
     wanted = replace(wanted, key=key, accept=wanted.accept or dry_run, asks=not yes)
     settings = settings_of(data_dir, mongodb_uri, database)
     if dry_run:
@@ -109,6 +115,9 @@ def load(  # noqa: PLR0913  # each is a flag
         return
     require_yes(settings, yes=yes)
     hurry()
+    if follow:
+        go(follow_file(settings, sources, wanted))
+        return
     done: list[Loaded] = []
     try:
         go(load_all(settings, sources, wanted, done, again=again, as_json=as_json))
@@ -121,3 +130,7 @@ def load(  # noqa: PLR0913  # each is a flag
         raise typer.Exit(NOT_AS_EXPECTED)
     if any(each.report.books.counts.quarantined for each in done if not each.was_there):
         raise typer.Exit(DIFFERS)
+
+
+ingest.add_typer(watching)
+ingest.add_typer(loads)

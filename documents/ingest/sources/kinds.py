@@ -79,17 +79,23 @@ def _look_for_files(word: str, *, takes_any: bool) -> Found:
         return Found([FilePlace(Path(each), each) for each in files], [])
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        return _look_into(path, takes_any=takes_any)
+        return _look_into_folder(path, takes_any=takes_any)
     if not stat.S_ISREG(mode):  # a pipe, such as that of <(…)
         return Found([StreamPlace(word, os.open(path, os.O_RDONLY))], [])
     return Found([FilePlace(path, word)], [])
 
 
-def _look_into(folder: Path, *, takes_any: bool) -> Found:
+def _look_into_folder(folder: Path, *, takes_any: bool) -> Found:
+    found = look_into(folder, takes_any=takes_any)
+    if not found.places:
+        raise SourceError(f"{folder} has no file whose name stands for a format. Say --format to take any.")
+    return found
+
+
+def look_into(folder: Path, *, takes_any: bool) -> Found:
+    """Return the files of a folder, and of the folders in it, that are loaded, in their order; perhaps none."""
     files = [str(each) for each in folder.rglob("*") if each.is_file()]
     taken, passed = chosen(files, root=str(folder), takes_any=takes_any)
-    if not taken:
-        raise SourceError(f"{folder} has no file whose name stands for a format. Say --format to take any.")
     return Found([FilePlace(Path(each)) for each in taken], passed)
 
 
