@@ -18,6 +18,9 @@ from api.cors import with_cors
 from api.draining import Draining
 from api.gate import Gate
 from api.lane import FastLane
+from api.observe.access_log import AccessLog
+from api.observe.log_lines import LineWriter, make_logger, send_records, writes_json
+from api.observe.observer import Observer
 from api.problems import BadRequestError, MethodNotAllowedError, NotFoundError, respond
 from api.project_routes import add_project_routes
 from api.route import unexpected
@@ -37,7 +40,9 @@ class Application(FastAPI):
     Routers and middleware can be added to it as to any other; middleware sees every request.
     """
 
-    def __init__(self, settings: Settings, draining: Draining, *, lifespan: Lifespan[FastAPI]) -> None:
+    def __init__(
+        self, settings: Settings, draining: Draining, writer: LineWriter, *, lifespan: Lifespan[FastAPI]
+    ) -> None:
         super().__init__(
             title="Sheaf",
             version=VERSION,
@@ -57,6 +62,9 @@ class Application(FastAPI):
         self._settings = settings
         self._draining = draining
         self._document_routes = document_routes()
+        logger = make_logger(settings, writer.write)
+        write = writer.gather if writes_json(settings) else None
+        self._finished = (AccessLog(logger, write, is_complete=settings.access_log),)
         self.router.routes.extend(self._document_routes)
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -67,12 +75,12 @@ class Application(FastAPI):
         self.user_middleware = added
         for middleware, arguments, keywords in reversed(added):
             app = middleware(app, *arguments, **keywords)
-        return Gate(
+        gate = Gate(
             with_cors(Sites(Authentication(app), allowed=self._settings.cors_origins), self._settings.cors_origins),
             host=self._settings.host,
             slots=Slots.of(self._settings),
-            draining=self._draining,
         )
+        return Observer(gate, self._finished, self._draining)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -83,9 +91,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     configured = settings or load_settings()
     draining = Draining()
+    writer = LineWriter()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
+        send_records(configured, writer.write)
         async with (
             open_store(
                 configured,
@@ -96,8 +106,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             running_jobs(store.ingestion, is_idle=configured.read_only) as runner,
         ):
             yield {"store": store, "runner": runner, "draining": draining}
+            writer.flush()
 
-    app = Application(configured, draining, lifespan=lifespan)
+    app = Application(configured, draining, writer, lifespan=lifespan)
     add_project_routes(app, configured)
     return app
 

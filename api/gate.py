@@ -3,9 +3,8 @@
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.draining import Draining
 from api.problems import BadRequestError, MisdirectedError, ProtocolError, respond
 from api.slots import Slots, caller_of, kind_of
 
@@ -14,47 +13,34 @@ HEALTH: Final = "/health/"
 REPLACEMENT: Final = "\ufffd"
 """What the server has put in the place of bytes in the path that are not UTF-8; it may also have been sent so."""
 
-HEADERS: Final = ((b"x-content-type-options", b"nosniff"),)
-CLOSE: Final = (b"connection", b"close")
-
 
 class Gate:
-    """Refuses strangers' hosts and more requests than can be served; asks clients to leave when stopping.
+    """Refuses strangers' hosts, and more requests than can be served.
 
     Args:
         app: What is behind the gate.
         host: The address that the server listens on. On loopback, only requests to loopback names are let
             through: a web page elsewhere can make a browser call this server, but not under such a name.
         slots: For requests served at once; health is not counted.
-        draining: Set when the server is stopping.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, slots: Slots, draining: Draining) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, slots: Slots) -> None:
         self._app = app
         self._hosts = LOOPBACK | {host} if host in LOOPBACK else None
         self._slots = slots
-        self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def send_marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
-                if self._draining.begun:
-                    message["headers"].append(CLOSE)
-            await send(message)
-
         objection = self._objection(scope)
         if objection is not None:
-            await respond(objection)(scope, receive, send_marked)
+            await respond(objection)(scope, receive, send)
         elif scope["path"].startswith(HEALTH):
-            await self._app(scope, receive, send_marked)
+            await self._app(scope, receive, send)
         else:
-            await self._serve(scope, receive, send_marked)
+            await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind, caller = kind_of(scope), caller_of(scope)

@@ -37,6 +37,7 @@ class FastLane:
                 match = route.path_regex.match(path)
                 if match:
                     scope["path_params"] = match.groupdict()
+                    scope["route"] = route
                     await route.handle(scope, receive, send)
                     return
         await self._app(scope, receive, send)

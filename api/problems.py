@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from documents import errors
 from documents.errors import Fault, InputError, OperationFailedError, StoreError, UnavailableError
+from documents.telemetry import current
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 1
@@ -197,10 +198,18 @@ def status_of(error: StoreError) -> HTTPStatus:
 
 
 def respond(error: StoreError) -> Response:
-    """Return the answer to a request that ends in an error."""
-    return Response(
-        orjson.dumps(describe(error)), status_of(error).value, headers=_headers(error), media_type=MEDIA_TYPE
-    )
+    """Return the answer to a request that ends in an error, and note the error for its line in the log."""
+    status = status_of(error).value
+    observation = current()
+    if observation is not None:
+        observation.fail(error.code, _reason(error) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "")
+    return Response(orjson.dumps(describe(error)), status, headers=_headers(error), media_type=MEDIA_TYPE)
+
+
+def _reason(error: StoreError) -> str:
+    """Return why the server could not answer. The driver's own text is left out: it may have values of documents."""
+    cause = error.__cause__
+    return error.detail if cause is None else f"{error.detail} ({type(cause).__name__})"
 
 
 def _extensions(error: StoreError) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from documents.collections.write import Written, to_stored
 from documents.errors import StoreError
 from documents.indexes.planner import IndexReport
 from documents.query.projection import Projection
+from documents.telemetry import note_documents
 
 WRITTEN_STATUS: Final[Mapping[str, HTTPStatus]] = {
     "created": HTTPStatus.CREATED,
@@ -46,6 +47,7 @@ MAX_HEADER_BYTES: Final = 2048
 
 async def document(exchange: Exchange, found: StoredDocument) -> Response:
     """One document, with its ETag."""
+    note_documents(1)
     return await aside(partial(_document, exchange, found), large=len(found.raw) > LARGE_BYTES)
 
 
@@ -76,6 +78,7 @@ def _etag(exchange: Exchange, found: StoredDocument) -> str:
 
 async def written(exchange: Exchange, result: Written) -> Response:
     """What became of the write of one document."""
+    note_documents(1)
     large = result.document is not None and len(result.document.raw) > LARGE_BYTES
     return await aside(partial(_written, exchange, result), large=large)
 
@@ -95,6 +98,7 @@ def _written(exchange: Exchange, result: Written) -> Response:
 
 async def page(exchange: Exchange, result: Page) -> Response:
     """A page of a list, and the way on."""
+    note_documents(len(result.batch.documents))
     return await aside(partial(_page, exchange, result), large=len(result.batch.raw) > LARGE_BYTES)
 
 
@@ -145,6 +149,7 @@ def counted_members(result: Counted) -> dict[str, Any]:
 
 async def rows(exchange: Exchange, result: Rows) -> Response:
     """What an aggregation gave."""
+    note_documents(len(result.batch.documents))
     return await aside(partial(_rows, exchange, result), large=len(result.batch.raw) > LARGE_BYTES)
 
 
@@ -155,6 +160,7 @@ def _rows(exchange: Exchange, result: Rows) -> Response:
 
 def affected(verb: str, result: "Affected") -> Response:
     """How many documents an update or delete by filter found and changed."""
+    note_documents(result.changed)
     headers = discarded_header(result.discarded) if result.discarded else None
     body = orjson.dumps({"matched": result.matched, verb: result.changed})
     return Response(body, headers=headers, media_type=Media.JSON.value)
@@ -201,6 +207,7 @@ def indexes(report: IndexReport) -> Response:
 
 async def outcomes(exchange: Exchange, results: Sequence["Item"]) -> Response:
     """What became of each item of a request; 207 when some failed."""
+    note_documents(len(results))
     return await aside(partial(_outcomes, exchange, results), large=len(results) > MANY)
 
 

@@ -23,6 +23,7 @@ from api.openapi.parameters import query_names
 from api.problems import InternalError, MethodNotAllowedError, RequestTimeoutError, respond
 from api.record import Handler, Route
 from documents.errors import DeadlineExceededError, StoreError
+from documents.telemetry import current
 from documents.types import COLLECTION_NAME
 
 _log = logging.getLogger("sheaf")
@@ -56,6 +57,7 @@ class DocumentRoute(APIRoute):
     def __init__(self, record: Route) -> None:
         super().__init__(record.path, record.handler, methods=record.methods)
         self.record: Final = record
+        self.address: Final = record.address
         self.known: Final = query_names(record.parameters) if record.is_described else None
         """The URL parameters that it reads; None where any name may be a field, or a page ignores them."""
         # `$` would also match before a line feed at the end, and `.` would not match one: an id may have either.
@@ -97,8 +99,9 @@ async def serve(exchange: Exchange, handler: Handler) -> Response | None:
 
 def unexpected(scope: Scope) -> InternalError:
     """Log the exception that is being handled, and return an error that names only its place in the log."""
-    reference = uuid4().hex
-    _log.exception("Request failed: %s %r, reference %s", scope["method"], scope["path"], reference)
+    observation = current()
+    reference = uuid4().hex if observation is None else observation.request_id
+    _log.exception("Request failed: %s, reference %s", scope["method"], reference)
     return InternalError(f"The server failed. Its log has the reason, under {reference}.")
 
 

@@ -46,6 +46,7 @@ ORPHAN_SECONDS: Final = 1
 """What requests get to finish when the process that started the servers has died."""
 
 BACKLOG: Final = 2048
+_log = logging.getLogger("sheaf")
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -333,11 +334,26 @@ class DrainingProcesses(Multiprocess):
             process.start()
             self.processes.append(process)
 
+    def keep_subprocess_alive(self) -> None:
+        """Start another in the place of one that has died, and say so."""
+        for worker in self.processes:
+            if not self.should_exit.is_set() and not worker.process.is_alive():
+                _log.error(
+                    "Worker %s died: %s. Another one is started.", worker.pid, _cause_of(worker.process.exitcode)
+                )
+        super().keep_subprocess_alive()
+
     def terminate_all(self) -> None:
         """Tell them to stop. Nobody may connect once they listen no more, so the socket is not held open here."""
         for listening in self.sockets:
             listening.close()
         super().terminate_all()
+
+
+def _cause_of(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"exit code {exit_code}"
+    return f"killed by {signal.Signals(-exit_code).name}"
 
 
 def run_granian(settings: Settings, *, on_listening: Callable[[], None] = lambda: None) -> None:
@@ -394,6 +410,7 @@ def run_server(
         http=PatientProtocol,
         ws="none",
         log_level=log_level,
+        log_config=None,  # `send_records` sends its records the same way as ours
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -25,6 +25,7 @@ from documents.collections.loader import Loader
 from documents.collections.plan import Planner
 from documents.collections.services import Services
 from documents.collections.shapes import ShapeLog
+from documents.collections.slow_queries import SlowQueries
 from documents.database.connect import connect
 from documents.database.connection import Connection
 from documents.database.cursor_secret import CursorSecret
@@ -169,7 +170,7 @@ async def _open_store(
     counts_queries: bool,
 ) -> AsyncGenerator[Store]:
     loader, finder, committer = Loader(connection), Finder(), Committer(connection)
-    shapes = ShapeLog()
+    shapes = ShapeLog(SlowQueries(connection, settings.slow_query_seconds) if counts_queries else None)
     try:
         with Running(Deadline(START_SECONDS), writes=False):
             models = load_models(find_project(settings))

@@ -44,6 +44,22 @@ def _seconds(value: object) -> object:
         return value
 
 
+class LogFormat(StrEnum):
+    """How a line of the log is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """Which events are logged: this level and those above it."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
@@ -171,6 +187,14 @@ class Settings(BaseSettings):
     )
     min_bytes_per_second: int = Field(
         1024, ge=0, description="Slower readers and uploads are cut off, after some seconds."
+    )
+    log_format: LogFormat | None = Field(
+        None, description="`json`, or `text` for people. Unset: `text` on a terminal, else `json`."
+    )
+    log_level: LogLevel = Field(LogLevel.INFO, description="`debug`, `info`, `warning` or `error`, and what is above.")
+    access_log: bool = Field(True, description="Log a line for each request.")
+    slow_query_seconds: float = Field(
+        1.0, ge=0, description="Queries that take so long are logged, without their values; 0 logs none."
     )
     max_pool_size: int = Field(100, ge=1, description="Connections to MongoDB for each process.")
 

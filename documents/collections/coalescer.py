@@ -10,10 +10,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Generic, TypeVar
 
 from documents.database.deadline import Deadline
 from documents.errors import DeadlineExceededError, Outcome, OverloadedError
+from documents.telemetry import current
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -98,6 +100,9 @@ class Coalescer(Generic[K, T, R]):
         self._run = run
         self._limits = limits
         self._outcome: Outcome | None = outcome
+        self.batches = 0
+        """Round trips until now, and the callers that they were for."""
+        self.items = 0
         self._lanes: dict[K, _Lane[T, R]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._own_loop: asyncio.AbstractEventLoop | None = None
@@ -123,6 +128,7 @@ class Coalescer(Generic[K, T, R]):
         # One alarm for all: a time limit of its own would cost each caller a tenth of its time.
         if self._alarm is None or deadline.at < self._alarm_at:
             self._set_alarm(deadline)
+        began = perf_counter()
         try:
             return await waiter.answer
         except asyncio.CancelledError:
@@ -130,6 +136,9 @@ class Coalescer(Generic[K, T, R]):
             raise
         finally:
             del self._asking[waiter]
+            observation = current()
+            if observation is not None and not observation.depth:
+                observation.database_seconds += perf_counter() - began
 
     async def close(self) -> None:
         """Wait for the batches that are under way."""
@@ -211,6 +220,8 @@ class Coalescer(Generic[K, T, R]):
         for waiter in batch:
             waiter.trip = trip
         lane.in_flight += 1
+        self.batches += 1
+        self.items += len(batch)
         self._schedule(key, lane)
         try:
             await self._run(key, batch)

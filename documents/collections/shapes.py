@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pymongo import IndexModel, UpdateOne
 
+from documents.collections.slow_queries import SlowQueries
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
 from documents.errors import StoreError
@@ -44,9 +45,14 @@ class _Tally:
 
 
 class ShapeLog:
-    """Counts shapes of queries. Fields are noted, never values; gets by id are not noted at all."""
+    """Counts shapes of queries. Fields are noted, never values; gets by id are not noted at all.
 
-    def __init__(self) -> None:
+    Args:
+        slow: Writes lines for queries that took long; None writes none.
+    """
+
+    def __init__(self, slow: SlowQueries | None = None) -> None:
+        self._slow = slow
         self._seen = 0
         self._tallies: dict[tuple[str, QueryShape], _Tally] = {}
         self._is_indexed = False
@@ -66,18 +72,30 @@ class ShapeLog:
         """
         weight = self._weight(seconds)
         if weight:
-            self._add(collection, shapes_of(selected.to_mongo(), sort), weight, seconds)
+            query, order = selected.to_mongo(), tuple(sort)
+            shapes = shapes_of(query, order)
+            self._add(collection, shapes, weight, seconds)
+            if self._slow is not None and self._slow.is_slow(seconds):
+                command: Document = {"find": collection, "filter": query} | {
+                    name: dict(order) for name in ["sort"] if order
+                }
+                self._slow.report(collection, shapes, command, seconds=seconds)
 
     def note_pipeline(self, collection: str, pipeline: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
         """Note an aggregation."""
         weight = self._weight(seconds)
         if weight:
-            self._add(collection, shapes_of_pipeline(pipeline), weight, seconds)
+            shapes = shapes_of_pipeline(pipeline)
+            self._add(collection, shapes, weight, seconds)
+            if self._slow is not None and self._slow.is_slow(seconds):
+                command: Document = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {}}
+                self._slow.report(collection, shapes, command, seconds=seconds)
 
     def _weight(self, seconds: float) -> int:
         """Return for how many queries this one stands; 0 to pass it over."""
         self._seen += 1
-        if self._seen <= EXACT or seconds >= SLOW_SECONDS:
+        is_slow = seconds >= SLOW_SECONDS or (self._slow is not None and self._slow.is_slow(seconds))
+        if self._seen <= EXACT or is_slow:
             return 1
         return 0 if self._seen % STRIDE else STRIDE
 
@@ -100,6 +118,8 @@ class ShapeLog:
 
     async def close(self) -> None:
         """Write down what was counted last."""
+        if self._slow is not None:
+            await self._slow.close()
         if self._flushing is not None and self._connection is not None:
             self._flushing.cancel()
             await asyncio.wait({self._flushing})

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from time import perf_counter
 from types import TracebackType
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from pymongo.errors import PyMongoError
 
 from documents.database.failures import translate
 from documents.errors import DeadlineExceededError, UnavailableError
+from documents.telemetry import current
 
 T = TypeVar("T")
 
@@ -53,7 +55,7 @@ class Running:
         MongoDB driver specifications, Client Side Operations Timeout.
     """
 
-    __slots__ = ("_deadline", "_timeout", "_writes")
+    __slots__ = ("_began", "_deadline", "_observation", "_timeout", "_writes")
 
     def __init__(self, deadline: Deadline, *, writes: bool) -> None:
         self._deadline = deadline
@@ -63,6 +65,10 @@ class Running:
         remaining = self._deadline.remaining()
         if remaining <= 0:
             raise DeadlineExceededError("There was no time left to begin.", "not-applied" if self._writes else None)
+        self._observation = observation = current()
+        if observation is not None:
+            observation.depth += 1
+            self._began = perf_counter()
         self._timeout = pymongo.timeout(remaining)
         self._timeout.__enter__()
 
@@ -70,6 +76,10 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timeout.__exit__(kind, error, trace)
+        if self._observation is not None:
+            self._observation.depth -= 1
+            if not self._observation.depth:
+                self._observation.database_seconds += perf_counter() - self._began
         if isinstance(error, PyMongoError | BSONError | OverflowError):
             raise translate(error, writes=self._writes) from error
         if isinstance(error, UnavailableError) and self._writes and error.outcome is None:

@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from api.gate import LOOPBACK
+from api.observe.log_lines import LineWriter, send_records
 from api.project_routes import project_routers
 from api.server import run_granian, run_server
 from documents.access.key_store import ADMIN, KeyStore
@@ -92,6 +93,7 @@ def serve(  # noqa: PLR0913  # each is a flag
     is_open = read_policies(settings) is None
     _refuse_exposure(settings, is_open=is_open)
     settings = _with_port(settings)
+    send_records(settings, LineWriter().write)
     MESSAGES.print(f"[bold]Sheaf {VERSION}[/bold]")
     # This lease outlives every process that serves, so MongoDB runs from the first announcement to the end.
     with _unwinding_on_sigterm(), lease_of(settings):

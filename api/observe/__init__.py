@@ -1,0 +1,1 @@
+"""What operators see of the server: its log, its metrics and its traces."""
