@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz messy test-mock check format bench bench-quick lock clean
+.PHONY: help run test test-fast fuzz messy test-mock check format bench bench-quick lock clean
 
 help: ## Show what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ test: .venv/.dev ## Run every test, against a real MongoDB that the tests start
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not alone and not fuzz and not messy" || \
 	$(BIN)/python -m pytest -m "not alone and not fuzz and not messy" --last-failed --last-failed-no-failures none
 	$(BIN)/python -m pytest -m alone || $(BIN)/python -m pytest -m alone --last-failed --last-failed-no-failures none
+
+test-fast: .venv/.dev ## The tests of the store and of the house that take little, in about a minute and a half
+	$(BIN)/python -m pytest -n auto --dist loadgroup tests/documents tests/house tests/contracts -m "not alone and not slow"
 
 fuzz: .venv/.dev ## Hold the served API against its OpenAPI document with Schemathesis, for some minutes
 	$(BIN)/python -m pytest -m fuzz

@@ -16,6 +16,8 @@ from documents.codec.writers import Exported
 from tests.documents.codec.streams import CUTS, read
 from tests.documents.codec.test_extended import DOCUMENTS
 
+pytestmark = pytest.mark.slow
+
 COMPRESSIONS = [None, *Compression]
 
 

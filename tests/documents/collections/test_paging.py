@@ -24,6 +24,8 @@ from documents.types import Document
 from tests.documents.query.filters import DATABASE
 from tests.documents.query.test_keyset import MIXED_IDS, SCALARS
 
+pytestmark = pytest.mark.slow
+
 OPTIONS: Final[CodecOptions[Document]] = CODEC_OPTIONS
 EQUALS: Final[list[Any]] = [1, 1.0, Int64(1), Decimal128("1"), Decimal128("1.0"), -0.0, 0, 0.0]
 ODD: Final[list[Any]] = [

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, cast
 
+import pytest
 from bson import Decimal128, ObjectId
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from documents.contracts.mirror import mirror_of
 from documents.contracts.verdict import Admitted, Rejected
 from documents.contracts.view import plain_view
 from documents.errors import InvalidContractError
+
+pytestmark = pytest.mark.slow
 
 Schema = dict[str, Any]
 

@@ -13,6 +13,8 @@ from documents.database.embedded import EmbeddedMongo
 from documents.errors import DatabaseUnavailableError
 from documents.settings import SettingsError
 
+pytestmark = pytest.mark.slow
+
 SECRET: Final = "s3cr3t"
 SECONDS: Final = 5.0
 

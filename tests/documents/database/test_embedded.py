@@ -31,6 +31,8 @@ from documents.database.data_folder import DataFolder, Endpoint
 from documents.database.embedded import EmbeddedMongo, EmbeddedMongoError, acquire
 from documents.database.lease import is_free, wait_until_free
 
+pytestmark = pytest.mark.slow
+
 SPAWN = multiprocessing.get_context("spawn")
 PATIENCE_SECONDS = 30
 

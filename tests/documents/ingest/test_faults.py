@@ -21,7 +21,7 @@ from tests.shop import SHOP
 
 __all__ = ["failing_mongo"]
 
-pytestmark = pytest.mark.xdist_group(GROUP)
+pytestmark = [pytest.mark.xdist_group(GROUP), pytest.mark.slow]
 RECORDS = [{"_id": number, "text": "x" * 50} for number in range(9000)]
 
 

@@ -18,6 +18,8 @@ from documents.ingest.jobs import Job, Load, Mode, State
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import Bytes, load, ndjson, open_job, report, run, stored, without_ids
 
+pytestmark = pytest.mark.slow
+
 KEYED = (Mode.UPSERT, Mode.REPLACE, Mode.MERGE, Mode.DELETE)
 RECORDS = st.lists(
     st.one_of(

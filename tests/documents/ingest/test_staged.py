@@ -19,6 +19,8 @@ from tests.documents.ingest.loading import load, ndjson, open_job, report, run, 
 from tests.documents.ingest.test_gates import fails
 from tests.documents.ingest.test_resuming import go_on
 
+pytestmark = pytest.mark.slow
+
 BAD = b"{\n"
 CHANGES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 99)), max_size=40)
 

@@ -17,6 +17,8 @@ from documents.migrations.held import LOCKS, MIGRATIONS
 from documents.migrations.lock import break_lock, read_holder
 from tests.documents.migrations.child import LOST, NAME
 
+pytestmark = pytest.mark.slow
+
 SIZE = 30_000
 KILLS = 4
 MOST_KILOBYTES = 200 * 1024

@@ -38,6 +38,8 @@ from documents.migrations.stamps import accept_edits, forget_revisions, stamp
 from documents.migrations.state import MigrationState, read_state
 from tests.documents.migrations.revision_files import FIRST, FOURTH, SECOND, THIRD, load, write
 
+pytestmark = pytest.mark.slow
+
 ADD: Final = 'AddField("things", "a", 1),'
 RENAME: Final = 'RenameField("things", "colour", "color"),'
 REMOVE: Final = 'RemoveField("things", "old"),'

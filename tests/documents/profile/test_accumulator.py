@@ -18,6 +18,8 @@ from documents.profile.storage import from_dict, to_dict
 from documents.profile.table import report_to_dict, row_to_dict, rows
 from tests.documents.profile.messy import DOCUMENTS, EPOCH, ODDITIES, UNPRINTABLE, load
 
+pytestmark = pytest.mark.slow
+
 SMALL = Limits(keys=6, id_keys=3, depth=3, examples=3, choices=4)
 
 

@@ -18,6 +18,8 @@ from documents.query.sort_values import sort_key, sort_values
 from documents.types import Document
 from tests.documents.query.filters import DATABASE
 
+pytestmark = pytest.mark.slow
+
 NEW, OLD = datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("1969-01-01")
 SCALARS: list[Any] = [
     None, 1, 2.5, -3, 2**60, 0.1, float("nan"), float("-inf"), float("inf"), Decimal128("1.5"), Decimal128("NaN"), "",

@@ -18,6 +18,8 @@ from documents.query.regex_parser import UnsafeRegexError
 from documents.query.regex_work import MAX_WORK, linear_regex, longest_text
 from tests.documents.query.filters import DATABASE, no_types
 
+pytestmark = pytest.mark.slow
+
 AS_THEY_ARE: Final = [
     "", "abc", "^abc$", "^shea?f", "colou?r", r"^\d{4}-\d{2}-\d{2}$", r"^[^@\s]+@[^@\s]+\.[a-z]{2,}$",
     "^(red|green|blue)$", "(foo|bar)+", r"(\.\d+)?$", "(?i)^sheaf", "(?:a|b)c", r"\$\{x\}", "^é+ü$", "x+", "foo.*",
