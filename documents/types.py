@@ -1,6 +1,7 @@
 """The words that every part of the store shares."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -51,6 +52,21 @@ class Missing:
 
 MISSING: Final = Missing()
 """A value that is not there at all, as opposed to a null that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawValue:
+    """A stored value that `bson` decodes as another one: a text that is not UTF-8, undefined, a DBPointer.
+
+    Args:
+        kind: Its BSON type, a byte.
+        payload: Its bytes.
+        order: By which it is sorted among values of all types (see `documents.query.order.bson_order`).
+    """
+
+    kind: int
+    payload: bytes
+    order: tuple[Any, ...] = field(default=(), compare=False)
 
 
 def child(pointer: str, *tokens: object) -> str:

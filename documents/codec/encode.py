@@ -13,7 +13,7 @@ from bson.objectid import ObjectId
 from documents.codec.deprecated import DBPointer, Symbol, Undefined
 from documents.codec.plain import CODEC_OPTIONS
 from documents.errors import DocumentTooLargeError, Fault, InvalidDocumentError
-from documents.types import MAX_DOCUMENT_BYTES, Document, child
+from documents.types import MAX_DOCUMENT_BYTES, Document, RawValue, child
 
 MAX_FAULTS: Final = 100
 _INT64: Final = range(-(2**63), 2**63)
@@ -47,7 +47,16 @@ def encode_with_id(document: Document, object_id: ObjectId) -> bytes:
     return b"".join((_LENGTH.pack(size), _OBJECT_ID, object_id.binary, raw[_LENGTH.size :]))
 
 
-def _encode_deprecated(document: Document) -> bytes:
+def encode_exactly(document: Mapping[str, Any]) -> bytes:
+    """Return a document with a RawValue somewhere in it as BSON.
+
+    Raises:
+        InvalidDocumentError: As for `encode`.
+    """
+    return _encode_deprecated(document)
+
+
+def _encode_deprecated(document: Mapping[str, Any]) -> bytes:
     """Return as BSON what `bson` does not: slower by far, and only for a document that needs it."""
     try:
         return _write_document(document.items())
@@ -110,4 +119,5 @@ _WRITERS: Final[Mapping[type, Callable[[Any], tuple[int, bytes]]]] = {
     Undefined: lambda _: (0x06, b""),
     DBPointer: lambda value: (0x0C, _write_string(value.namespace) + value.id.binary),
     Symbol: lambda value: (0x0E, _write_string(value.text)),
+    RawValue: lambda value: (value.kind, value.payload),
 }

@@ -20,6 +20,7 @@ _ETAG_BYTES: Final = 12
 _OBJECTID_FIRST: Final = b"\x07_id\0"
 _ID_NAME: Final = b"_id\0"
 _ID_START: Final = len(_OBJECTID_FIRST) + _LENGTH.size
+_STRICT_OPTIONS: Final = CODEC_OPTIONS.with_options(unicode_decode_error_handler="strict")
 _LENIENT_OPTIONS: Final = CODEC_OPTIONS.with_options(uuid_representation=UuidRepresentation.UNSPECIFIED)
 
 
@@ -83,7 +84,9 @@ class StoredDocument:
 class StoredBatch:
     """Up to `limit` documents that MongoDB sent one behind the other, decoded together: half the work of one by one.
 
-    `read` holds what is meant in the order in which it was sent, and the document behind it if that was sent, too.
+    `read` holds what is meant in the order in which it was sent, and the document behind it if that was sent, too;
+    `sent` begins with the bytes of the same. `is_odd` tells that not all of it is what MongoDB has: some text is not
+    UTF-8, or some UUID not of 16 bytes.
 
     Args:
         raw: Their BSON.
@@ -93,7 +96,7 @@ class StoredBatch:
         size_bytes: What is meant ends before this size, but has one document at least.
     """
 
-    __slots__ = ("_json", "_limit", "_step", "documents", "has_more", "raw", "read")
+    __slots__ = ("_json", "_limit", "_step", "documents", "has_more", "is_odd", "raw", "read", "sent")
 
     def __init__(
         self,
@@ -104,16 +107,20 @@ class StoredBatch:
         more: bool = False,
         size_bytes: int = MAX_DOCUMENT_BYTES,
     ) -> None:
-        following: list[Document] = []
+        self.sent: Final = raw
+        behind = b""
         if len(raw) > size_bytes:
-            whole, (raw, more) = raw, _cut(raw, size_bytes)
-            following = [_decode(whole[len(raw) :][: _read_length(whole, len(raw))])] if more else []
-        decoded = _decode_all(raw)
+            raw, more = _cut(raw, size_bytes)
+            end = len(raw)
+            behind = self.sent[end : end + _read_length(self.sent, end)] if more else behind
+        decoded, is_odd = _decode_all(raw)
+        following, is_odd_behind = _decode_all(behind)
+        self.is_odd: Final = is_odd or is_odd_behind
         self.raw: Final = raw
         self._limit: Final = limit
         self._step: Final = -1 if backwards else 1
         self.has_more: Final = more or len(decoded) > limit
-        self.read: Final = decoded + following
+        self.read = decoded + following
         self.documents: Final[list[Document]] = decoded[:limit][:: self._step]
         self._json: bytes | None = None
 
@@ -183,14 +190,17 @@ def _read_length(data: bytes, start: int) -> int:
     return length
 
 
-def _decode_all(raw: bytes) -> list[Document]:
-    if len(raw) > PIECE_BYTES:
-        pieces = _pieces_of(raw)
-        return [document for piece in pieces for document in _decode_all(piece)] if len(pieces) > 1 else [_decode(raw)]
-    try:
-        return bson.decode_all(raw, CODEC_OPTIONS)  # pyright: ignore[reportUnknownMemberType]  # an overload takes `array`
-    except InvalidBSON:
-        return [document.decode() for document in split_batch(raw)]
+def _decode_all(raw: bytes) -> tuple[list[Document], bool]:
+    """Return the documents of a batch, and whether something in them cannot be read as it is."""
+    decoded: list[Document] = []
+    is_odd = False
+    for piece in _pieces_of(raw) if len(raw) > PIECE_BYTES else [raw]:
+        try:
+            decoded += bson.decode_all(piece, _STRICT_OPTIONS)  # pyright: ignore[reportUnknownMemberType]  # an overload takes `array`
+        except InvalidBSON:
+            decoded += [document.decode() for document in split_batch(piece)]
+            is_odd = True
+    return decoded, is_odd
 
 
 def _decode(raw: bytes) -> Document:

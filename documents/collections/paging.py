@@ -12,13 +12,13 @@ Three ways lead to the same rows, and a cursor that one of them made is good for
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from documents.aside import LARGE_BYTES, aside
 from documents.codec.stored import StoredBatch, split_batch
-from documents.collections.exact import read_exactly, with_keys
+from documents.collections.exact_values import exact_rows, sendable
 from documents.query.cursor import Cursor
 from documents.query.keyset import after, level
 from documents.query.sort import Sort
@@ -101,7 +101,7 @@ class PageReader:
         self._source = source
         self._order = order
         self._limit = limit
-        self._cursor = cursor and replace(cursor, values=with_keys(cursor.values))
+        self._cursor = cursor
         self._backwards = cursor is not None and cursor.backwards
 
     async def read(self, *, by_index: bool) -> PageRead:
@@ -185,7 +185,7 @@ class PageReader:
         where = None if cursor is None else self._after(self._order, cursor.values)
         skip = cursor.skip if cursor else 0
         if cursor and skip:
-            where = {"$or": [level(self._order, cursor.values), where]}
+            where = {"$or": [self._level(self._order, cursor.values), where]}
         batch = await self._ask(where, self._order, self._limit + 1, skip=skip, by_row=True)
         page = await self._page(batch, tied=True)
         return PageRead(batch, await self._turned(page.near), self._counted(batch, page.far))
@@ -208,7 +208,7 @@ class PageReader:
         cursor = self._cursor
         if near is None or cursor is None or not cursor.skip or place_key(cursor.values) != place_key(near.values):
             return near
-        return _skipping(near, max(await self._source.count(level(self._order, cursor.values)) - cursor.skip, 0))
+        return _skipping(near, max(await self._source.count(self._level(self._order, cursor.values)) - cursor.skip, 0))
 
     def _repeats(self, batch: StoredBatch, far: Cursor | None) -> bool:
         """Say whether the document after the page stands at the very place where the page ends."""
@@ -258,23 +258,26 @@ class PageReader:
 
     def _tie(self, values: Sequence[Any], *, beyond: bool) -> Document:
         """Return the predicate of the group of equals at `values`: the whole, or what is beyond them by `_id`."""
-        group = level(self._order.leading, values[:-1])
+        group = self._level(self._order.leading, values[:-1])
         return {"$and": [group, self._after(self._order.tie_break, values[-1:])]} if beyond else group
 
     def _after(self, order: Sort, values: Sequence[Any]) -> Document:
         # Others may have stored ids of other types. Not to rely on the catalog costs a page a tenth of a millisecond.
-        return after(order, values, id_type_is_uniform=False)
+        return sendable(after(order, values, id_type_is_uniform=False), values)
+
+    def _level(self, order: Sort, values: Sequence[Any]) -> Document:
+        return sendable(level(order, values), values)
 
     async def _ask(self, where: Document | None, order: Sort, size: int, **more: Any) -> StoredBatch:  # noqa: ANN401
         raw, has_more = await self._source.find(Question(where, order, size, **more))
         return await self._batch(raw, more=has_more)
 
     async def _batch(self, raw: bytes, *, more: bool) -> StoredBatch:
-        decode = partial(
-            StoredBatch, raw, limit=self._limit, backwards=self._backwards, more=more, size_bytes=PAGE_BYTES
-        )
-        batch = await aside(decode, large=len(raw) > LARGE_BYTES)
-        read_exactly(batch.read, raw, self._order)
+        return await aside(partial(self._decode, raw, more=more), large=len(raw) > LARGE_BYTES)
+
+    def _decode(self, raw: bytes, *, more: bool) -> StoredBatch:
+        batch = StoredBatch(raw, limit=self._limit, backwards=self._backwards, more=more, size_bytes=PAGE_BYTES)
+        batch.read = exact_rows(batch, self._order)
         return batch
 
 

@@ -21,6 +21,7 @@ from documents.collections import many, read, write
 from documents.collections.addressed import all_at, at_address
 from documents.collections.checks import check_change
 from documents.collections.contracts import ContractPlanner
+from documents.collections.exact_values import unpacked
 from documents.collections.operations import (
     Aggregate,
     Bulk,
@@ -54,7 +55,7 @@ from documents.errors import (
     StoreError,
 )
 from documents.query.aggregate import parse_pipeline
-from documents.query.cursor import open_cursor
+from documents.query.cursor import Cursor, open_cursor
 from documents.query.filter import Filter, conjunction, parse_filter, parse_search
 from documents.query.growth import check_growth
 from documents.query.parameters import parse_parameters
@@ -131,13 +132,15 @@ class Planner:
             sort=sort,
             projection=parse_fields(operation.fields, pointer=f"{operation.place}fields"),
             limit=policy.page_limit(entry.name, _limit(operation.limit, place=operation.place)),
-            cursor=open_cursor(operation.cursor, secret=await self._services.cursor_secret.read(), scope=scope)
-            if operation.cursor is not None
-            else None,
+            cursor=None if operation.cursor is None else await self._open(operation.cursor, scope),
             scope=scope,
             by_score=by_score,
             count=read.CountPlan(self._services, entry.name, selected, operation.count) if operation.count else None,
         )
+
+    async def _open(self, text: str, scope: bytes) -> Cursor:
+        cursor = open_cursor(text, secret=await self._services.cursor_secret.read(), scope=scope)
+        return replace(cursor, values=unpacked(cursor.values))
 
     async def count(self, operation: Count, policy: Policy) -> read.CountPlan:
         """Plan a count."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -15,6 +15,7 @@ from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import Address
 from documents.codec.stored import StoredBatch, StoredDocument
 from documents.collections.addressed import find_at
+from documents.collections.exact_values import packed, sendable
 from documents.collections.operations import CountMode
 from documents.collections.paging import PageRead, PageReader, Question, Source
 from documents.collections.services import Services
@@ -226,7 +227,9 @@ class FindPlan:
         order: Sort,
     ) -> int:
         rows: list[Document] = [
-            {"n": n, "v": {"$literal": {f"k{at}": _wrapped(value) for at, value in enumerate(choice)}}}
+            sendable(
+                {"n": n, "v": {"$literal": {f"k{at}": _wrapped(value) for at, value in enumerate(choice)}}}, choice
+            )
             for n, choice in enumerate(choices)
         ]
         keys = {f"v.k{at}": way for at, (_, way) in enumerate(order.keys)}
@@ -267,6 +270,7 @@ class FindPlan:
     async def _seal(self, cursor: Cursor | None) -> str | None:
         if cursor is None:
             return None
+        cursor = replace(cursor, values=packed(cursor.values))
         return seal(cursor, secret=await self.services.cursor_secret.read(), scope=self.scope)
 
 

@@ -59,6 +59,7 @@ BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
     VIEW_CODE: lambda: QueryRefusedError("This is a view: it can be read, and not written to."),
     263: lambda: QueryRefusedError("MongoDB does not do that in a transaction with a collection of this kind."),
     121: lambda: InvalidDocumentError("The document does not pass the collection's validator in MongoDB."),
+    201: lambda: QueryRefusedError("A field of the sort holds a symbol. MongoDB compares none by a collation."),
     291: lambda: IndexRequiredError("The query needs an index that is not there."),
     292: _memory,  # QueryExceededMemoryLimitNoDiskUseAllowed
     146: _memory,  # ExceededMemoryLimit

@@ -12,7 +12,8 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 
 from documents.errors import InvalidCursorError, QueryRefusedError
-from documents.query.order import EMPTY_ARRAY, RawValue
+from documents.query.order import EMPTY_ARRAY
+from documents.types import RawValue
 
 MAX_CURSOR_BYTES: Final = 8 * 1024
 """Of the values. With the signature and as text it is a third more, which every proxy lets through as a URL."""
@@ -29,7 +30,7 @@ class Cursor:
 
     Args:
         values: The sort values of its last document, or the first ones of them (see `documents.query.ties.place_of`).
-            Raw ones have lost their `key` when a cursor is opened.
+            Of a RawValue the order is lost.
         backwards: Which way the reader goes.
         tied: Whether documents that differ from it in `_id` alone may follow.
         skip: Documents that share all of `values` and were shown already; 0 where none of them is to be shown.
@@ -96,15 +97,13 @@ def _signature(payload: bytes, secret: bytes, scope: bytes) -> bytes:
 def _payload(cursor: Cursor) -> dict[str, Any]:
     # An empty array as a sort value is less than null, and BSON has nothing for that, so it is left out.
     values = {str(at): value for at, value in enumerate(cursor.values) if value is not EMPTY_ARRAY}
-    raw = {at: bytes((value.kind,)) + value.payload for at, value in values.items() if isinstance(value, RawValue)}
-    plain = {at: value for at, value in values.items() if at not in raw}
-    payload = {"n": len(cursor.values), "v": plain, "b": cursor.backwards, "t": cursor.tied, "s": cursor.skip}
-    return {**payload, "r": raw} if raw else payload
+    raw = {at: [value.kind, value.payload] for at, value in values.items() if isinstance(value, RawValue)}
+    payload = {"n": len(cursor.values), "v": values, "b": cursor.backwards, "t": cursor.tied, "s": cursor.skip}
+    return payload | ({"v": {at: value for at, value in values.items() if at not in raw}, "r": raw} if raw else {})
 
 
 def _cursor(payload: dict[str, Any]) -> Cursor:
-    raw = {at: RawValue(value[0], value[1:], ()) for at, value in payload.get("r", {}).items()}
-    values = {**payload["v"], **raw}
+    values = payload["v"] | {at: RawValue(*each) for at, each in payload.get("r", {}).items()}
     # Cursors that were made before there were ties and skips are good for any place.
     return Cursor(
         tuple(values.get(str(at), EMPTY_ARRAY) for at in range(payload["n"])),

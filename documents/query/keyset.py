@@ -18,8 +18,9 @@ from typing import Any
 
 from bson import MinKey
 
-from documents.query.brackets import Condition, at, at_or_before, before, undefined_after_null
+from documents.query.brackets import UNDEFINED, Condition, at, at_or_before, before, no_undefined
 from documents.query.keyset_arrays import all_at, any_at_or_before, any_before, share_an_array
+from documents.query.order import Bracket, bracket_of
 from documents.query.sort import TIE_BREAK, Sort
 
 Clause = dict[str, Any]
@@ -76,11 +77,14 @@ class _Step:
         """Every value is after: one of several lists of clauses, each of which holds as a whole."""
         if self.plain:
             return [[{self.path: {"$gt" if self.direction == 1 else "$lt": self.value}}]]
-        others = [{path: asked} for path, asked in undefined_after_null(self.path, self.value, self.direction)]
-        return [
-            _none_of(at_or_before(self.path, self.value, self.direction)),
-            *([[*others, *self.not_before()]] if others else []),
-        ]
+        if self.direction == 1 or bracket_of(self.value) is not Bracket.NULL:
+            return [_none_of(at_or_before(self.path, self.value, self.direction))]
+        neither = [*self.not_before(), *_none_of(at(self.path, self.value))]
+        if self.path == TIE_BREAK:
+            return [neither]
+        # To `$eq`, undefined is null; descending, it comes after null. Asked for by itself, it has bounds of its own.
+        undefined = [{self.path: UNDEFINED}, {self.path: {"$not": {"$type": "null"}}}, *self.not_before()]
+        return [neither, undefined]
 
     def not_before(self) -> list[Clause]:
         """No value is before."""
@@ -88,7 +92,10 @@ class _Step:
 
     def exactly(self) -> list[Clause]:
         """The first value is this one."""
-        return [_any_of([{path: asked} for path, asked in at(self.path, self.value)]), *self.not_before()]
+        return [
+            _any_of([{path: asked} for path, asked in at(self.path, self.value, self.direction)]),
+            *self.not_before(),
+        ]
 
     def at(self) -> list[Clause]:
         """The first value is this one, or after it: then `beyond` holds as well, so nothing is let in by that."""
@@ -100,7 +107,11 @@ class _Step:
 
 
 def _none_of(conditions: Sequence[Condition]) -> list[Clause]:
-    return [{path: {"$not": asked}} for path, asked in conditions]
+    return [
+        no_undefined(path) if asked is UNDEFINED else {path: {"$not": asked}}
+        for path, asked in conditions
+        if not (asked is UNDEFINED and path == TIE_BREAK)  # no id is undefined
+    ]
 
 
 def _all_of(clauses: list[Clause]) -> Clause:

@@ -14,12 +14,8 @@ Wanted = tuple[str, object, int, str]
 """A path, a value, a direction, and whether to stand `at`, `before` or `at or before` it."""
 
 
-def _at(path: str, value: object, _: int) -> list[Condition]:
-    return at(path, value)
-
-
 _RELATIONS: Final[Mapping[str, Callable[[str, object, int], list[Condition]]]] = {
-    "at": _at,
+    "at": at,
     "before": before,
     "at or before": at_or_before,
 }

@@ -1,15 +1,18 @@
 """The order in which MongoDB sorts values of all types, as a Python sort key."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from bson import Binary, Code, DBRef, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.binary import OLD_BINARY_SUBTYPE
 from bson.datetime_ms import DatetimeMS
+
+from documents.types import RawValue
 
 Key: TypeAlias = tuple[Any, ...]
 
@@ -30,6 +33,7 @@ class Bracket(IntEnum):
     DATE = 45
     TIMESTAMP = 47
     REGEX = 50
+    DB_POINTER = 55
     CODE = 60
     SCOPED_CODE = 65
     MAX_KEY = 127
@@ -46,21 +50,6 @@ EMPTY_ARRAY: Final = EmptyArray()
 """What a field that holds an empty array is sorted by: less than null. An array *in* an array is a value instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
-    """A value as stored that Python has no equal for, such as a text that is not UTF-8.
-
-    Args:
-        kind: BSON type.
-        payload: BSON of the value.
-        key: Its place in the order, as `bson_order` gives it.
-    """
-
-    kind: int
-    payload: bytes
-    key: Key
-
-
 def bson_order(value: object) -> Key:
     """Return a key by which Python sorts values as MongoDB does, without a collation.
 
@@ -74,9 +63,9 @@ def bson_order(value: object) -> Key:
         MongoDB manual, Comparison/Sort Order.
     """
     if isinstance(value, RawValue):
-        return value.key
+        return value.order
     if isinstance(value, Code) and value.scope is not None:
-        return (Bracket.SCOPED_CODE, str(value), _object(value.scope))
+        return (Bracket.SCOPED_CODE, text_key(value), *_object(value.scope))
     for kind in type(value).__mro__:
         rule = _RULES.get(kind)
         if rule is not None:
@@ -88,13 +77,6 @@ def bson_order(value: object) -> Key:
 def bracket_of(value: object) -> Bracket:
     """Return the bracket of `value`."""
     return bson_order(value)[0]
-
-
-def is_incomparable(value: object) -> bool:
-    """Say whether MongoDB sorts by `value`, but refuses to compare with it."""
-    if isinstance(value, RawValue):
-        return value.key[0] is Bracket.REGEX
-    return isinstance(value, Regex)
 
 
 def is_nan(value: object) -> bool:
@@ -120,8 +102,18 @@ def _decimal(value: Decimal128) -> Key:
     return (0,) if number.is_nan() else (1, number)
 
 
+def members_key(members: Iterable[tuple[bytes, object]]) -> Key:
+    """Return by what objects are sorted: the type, the name and the value of each member, in their order."""
+    return (tuple((*bson_order(member)[:1], name, bson_order(member)) for name, member in members),)
+
+
 def _object(value: Mapping[str, object]) -> Key:
-    return (tuple((*bson_order(member)[:1], name, bson_order(member)) for name, member in value.items()),)
+    return members_key((text_key(name), member) for name, member in value.items())
+
+
+def text_key(text: str) -> bytes:
+    """Return by what a text is sorted where no collation is: its bytes."""
+    return text.encode(errors="surrogatepass")
 
 
 def _array(value: list[object]) -> Key:
@@ -129,7 +121,10 @@ def _array(value: list[object]) -> Key:
 
 
 def _binary(value: bytes) -> Key:
-    return (len(value), value.subtype if isinstance(value, Binary) else 0, bytes(value))
+    subtype = value.subtype if isinstance(value, Binary) else 0
+    # Of the old subtype, BSON holds the length twice, and MongoDB compares what BSON holds.
+    data = struct.pack("<i", len(value)) + value if subtype == OLD_BINARY_SUBTYPE else bytes(value)
+    return (len(data), subtype, data)
 
 
 def _date(value: datetime) -> Key:
@@ -154,8 +149,8 @@ _RULES: Final[Mapping[type, _Rule]] = {
     int: (Bracket.NUMBER, lambda value: (1, value)),
     float: (Bracket.NUMBER, _number),
     Decimal128: (Bracket.NUMBER, _decimal),
-    Code: (Bracket.CODE, lambda value: (str(value),)),
-    str: (Bracket.STRING, _itself),
+    Code: (Bracket.CODE, lambda value: (text_key(value),)),
+    str: (Bracket.STRING, lambda value: (text_key(value),)),
     DBRef: (Bracket.OBJECT, lambda value: _object(value.as_doc())),
     dict: (Bracket.OBJECT, _object),
     list: (Bracket.ARRAY, _array),

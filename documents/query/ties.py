@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from bson import ObjectId
+from bson import ObjectId, Regex
 
-from documents.query.order import Bracket, Key, bson_order, is_incomparable
+from documents.query.order import Bracket, Key, bson_order
 from documents.query.shapes import is_array, is_object
 from documents.query.sort import Sort
 from documents.query.sort_values import places, sort_key, sort_values
-from documents.types import Document
+from documents.types import Document, RawValue
 
 _EXACT: Final = frozenset({int, float, str, ObjectId, datetime})
 """Types whose values are equal to MongoDB where they are to Python."""
@@ -19,22 +19,27 @@ _EXACT: Final = frozenset({int, float, str, ObjectId, datetime})
 def place_of(values: Sequence[Any]) -> tuple[Any, ...]:
     """Return the part of sort values that MongoDB can compare with: up to the first regular expression, with it.
 
-    MongoDB sorts regular expressions but refuses to compare with one, so all that share such a place are counted.
+    MongoDB sorts regular expressions but refuses to compare with one, and MongoDB 6 fails on what is negated of a
+    DBPointer. So all that share such a place are counted.
     """
     for at, value in enumerate(values):
-        if is_incomparable(value):
+        if _is_counted(value):
             return tuple(values[: at + 1])
     return tuple(values)
 
 
+def _is_counted(value: object) -> bool:
+    return isinstance(value, Regex) or (isinstance(value, RawValue) and value.order[0] is Bracket.DB_POINTER)
+
+
 def is_counted(values: Sequence[Any]) -> bool:
-    """Say whether a place ends with a regular expression, so that documents at it differ in what comes later."""
-    return bool(values) and is_incomparable(values[-1])
+    """Say whether a place ends with what is counted, so that documents at it differ in what comes later."""
+    return bool(values) and _is_counted(values[-1])
 
 
 def place_key(values: Sequence[Any]) -> list[Key]:
     """Return a key that two places share where MongoDB's comparisons find them equal."""
-    return [(Bracket.REGEX,) if is_incomparable(value) else bson_order(value) for value in values]
+    return [bson_order(value)[: 1 if _is_counted(value) else None] for value in values]
 
 
 def are_tied(one: Document, other: Document, order: Sort) -> bool:
@@ -79,4 +84,4 @@ def _has_text(value: object) -> bool:
         return any(_has_text(member) for member in value.values())
     if is_array(value):
         return any(map(_has_text, value))
-    return isinstance(value, str)
+    return isinstance(value, str | RawValue)
