@@ -9,6 +9,7 @@ from api.openapi.schemas import ref
 from api.openapi.subjects import Subject
 from api.record import JSON_ONLY, Responses, Route
 from api.reference import handlers, health
+from documents.errors import UnknownParameterError
 
 
 def _ready(_: Subject) -> Responses:
@@ -18,15 +19,17 @@ def _ready(_: Subject) -> Responses:
     }
 
 
+HEALTH: Final = (*ANYWHERE, UnknownParameterError)
+
 ROUTES: Final[Sequence[Route]] = (
     Route(
         "GET", "/health/live", health.live,
         name="isLive", summary="Whether the process runs", answers=plain_answer("It does.", "Health"),
-        errors=ANYWHERE, tag="health",
+        errors=HEALTH, tag="health",
     ),
     Route(
         "GET", "/health/ready", health.ready,
-        name="isReady", summary="Whether requests would be served", answers=_ready, errors=ANYWHERE, tag="health",
+        name="isReady", summary="Whether requests would be served", answers=_ready, errors=HEALTH, tag="health",
     ),
     Route("GET", "/openapi.json", handlers.openapi),
     Route("GET", "/docs", handlers.docs),

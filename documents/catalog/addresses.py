@@ -92,7 +92,14 @@ def _objects(text: str) -> Sequence[object]:
         return ()
     if isinstance(value, Symbol):  # MongoDB takes it for the string: so this is how to name a string that has a twin
         return (value.text,)
-    return () if isinstance(value, Regex) else list(islice(_expand(value), MAX_FORMS))
+    return () if isinstance(value, Regex) or _is_operator(value) else list(islice(_expand(value), MAX_FORMS))
+
+
+def _is_operator(value: object) -> bool:
+    """Tell whether MongoDB takes an object for an operator among others. It stores none as an `_id`."""
+    return isinstance(value, DBRef) or (
+        isinstance(value, dict) and any(key.startswith("$") for key in cast("dict[str, object]", value))
+    )
 
 
 def _expand(value: object) -> Iterator[object]:

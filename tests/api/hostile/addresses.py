@@ -46,6 +46,14 @@ _PATHS: Final[dict[str, tuple[str, str, int, str]]] = {
     "NUL in an id": ("GET", "/v1/people/ada%00", 404, "document-not-found"),
     "an id of 8 KB": ("GET", "/v1/people/" + "x" * 8192, 404, "document-not-found"),
     "an id that is an operator": ("GET", "/v1/people/" + quote('{"$ne":""}'), 404, "document-not-found"),
+    "an id that is an operator to delete": ("DELETE", "/v1/people/" + quote('{"$or":1}'), 404, "document-not-found"),
+    "an id that is an operator behind a field": (
+        "GET",
+        "/v1/people/" + quote('{"a":1,"$ne":""}'),
+        404,
+        "document-not-found",
+    ),
+    "an id that is a reference": ("GET", "/v1/people/" + quote('{"$ref":"a","$id":1}'), 404, "document-not-found"),
     "an id that is a pattern": (
         "GET",
         "/v1/people/" + quote('{"$regularExpression":{"pattern":".","options":""}}'),

@@ -8,27 +8,35 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from typing import Any, Final
 
+from api.record import Route
+
 PROBLEM: Final = "application/problem+json"
 JSON: Final = "application/json"
 SECONDS: Final = 15.0
+REFUSED: Final = 4
+"""Stands for every status from 400 to 499."""
+
+ANYTHING: Final = 0
+"""Stands for every status below 500."""
 
 Body = bytes | Callable[[], bytes]
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A request that must be refused.
+    """A request that must be refused, or at least come to nothing that it should not.
 
     Args:
         name: What is tried.
-        status: The answer's status.
-        code: The problem's code.
+        status: The answer's status; 4 for any from 400 to 499, 0 for any below 500.
+        code: The problem's code; empty for any.
         path: As it goes over the wire, the query included.
         method: As it goes over the wire.
         body: Sent with its length; a callable makes one that is too large to keep.
         content_type: Of the body; None for none.
         headers: Further ones.
         pointer: Where one of the faults must point, if it matters.
+        route: Whose problems alone may be answered.
     """
 
     name: str
@@ -40,6 +48,7 @@ class Attack:
     content_type: str | None = JSON
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     pointer: str | None = None
+    route: Route | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -63,6 +72,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it says that what was asked for was done, in part at least."""
+        return self.status < 300  # as HTTP has it
 
     @property
     def problem(self) -> dict[str, Any]:

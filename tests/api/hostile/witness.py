@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from documents.collections.shapes import SHAPES
 LIVE: Final = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 ALIVE: Final = b'{"status":"live"}'
 PAUSE_SECONDS: Final = 0.002
+CONNECTING_SECONDS: Final = 60.0
 OWN: Final = Path("/proc/thread-self/schedstat")
 
 
@@ -37,6 +38,10 @@ class Ledger:
         """
         collections: dict[str, str] = self.database.command("dbHash")["collections"]
         return {name: digest for name, digest in collections.items() if name != SHAPES}
+
+    def state_of_users(self) -> Mapping[str, str]:
+        """Return the same without Sheaf's own collections: a load that is refused leaves its report."""
+        return {name: digest for name, digest in self.state().items() if not name.startswith("_sheaf.")}
 
     def databases(self) -> set[str]:
         """Return the names of all databases."""
@@ -86,13 +91,13 @@ class Pulse(threading.Thread):
     thread had no processor.
 
     Args:
-        port: The server's.
-        pid: The server's process, whose first thread runs the event loop.
+        connection: To the server.
+        pid: The process that holds its other end, whose first thread runs the event loop.
     """
 
-    def __init__(self, port: int, pid: int) -> None:
+    def __init__(self, connection: socket.socket, pid: int) -> None:
         super().__init__(daemon=True)
-        self._connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._connection = connection
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop_thread = pid
         self._threads = Path(f"/proc/{pid}/task")
@@ -139,6 +144,44 @@ class Pulse(threading.Thread):
 
     def _read_delays(self) -> dict[int, float]:
         return {int(each.name): _run_delay(each / "schedstat") for each in self._threads.iterdir()}
+
+
+def connect_to_each(port: int, pids: Collection[int]) -> dict[int, socket.socket]:
+    """Return a connection to each of several processes that listen on one port.
+
+    Which process accepts a connection is up to the kernel, so it is tried until each has. The others are closed.
+    """
+    found: dict[int, socket.socket] = {}
+    until = time.monotonic() + CONNECTING_SECONDS
+    while len(found) < len(pids):
+        assert time.monotonic() < until, f"of {pids} only {list(found)} accept connections"
+        connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        connection.sendall(LIVE)
+        assert connection.recv(4096)
+        pid = next(pid for pid in pids if _holds(pid, port, connection.getsockname()[1]))
+        if pid in found:
+            connection.close()
+        else:
+            found[pid] = connection
+    return found
+
+
+def _holds(pid: int, port: int, peer: int) -> bool:
+    """Tell whether a process holds the server's end of a connection.
+
+    Source:
+        Linux, proc_pid_fd(5) and proc_net(5): addresses are in hexadecimal, and the tenth column is the inode.
+    """
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    inode = next(row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[2].endswith(f":{peer:04X}"))
+    return any(f"socket:[{inode}]" == _target(each) for each in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 def _run_delay(path: Path) -> float:
