@@ -84,6 +84,7 @@ async def serve(exchange: Exchange, handler: Handler) -> Response | None:
     try:
         return await handler(exchange)
     except StoreError as error:
+        forget_frames(error)
         return respond(error)
     except ClientDisconnect:
         return None
@@ -95,6 +96,17 @@ async def serve(exchange: Exchange, handler: Handler) -> Response | None:
         return respond(unexpected(exchange.scope))
     finally:
         guard.stop()
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Let an error that is answered hold nothing of where it was raised.
+
+    Frames hold bodies. Where one of them also holds the error, as who awaits a future does, all of it would stay until
+    a garbage collection, which is rare here: a refused body of 16 MB would be kept for minutes.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def unexpected(scope: Scope) -> InternalError:

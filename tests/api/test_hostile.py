@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.api.hostile.addresses import ADDRESSES
-from tests.api.hostile.attack import Answer
+from tests.api.hostile.attack import Answer, Attack, send
 from tests.api.hostile.generated import GENERATED
 from tests.api.hostile.operators import ELSEWHERE, OPERATORS
 from tests.api.hostile.scene import Scene, check_attack, check_problem, set_up, under_watch
@@ -93,3 +93,11 @@ def fault_of(scene: Scene, each: Try) -> str | None:
     except (AssertionError, OSError) as error:
         return f"{type(error).__name__}: {str(error)[:1000]}"
     return None
+
+
+def test_refused_bodies_are_let_go(scene: Scene) -> None:
+    body = b'"' + b'"' * (16 * 1024 * 1024 - 2) + b'"'
+    before = scene.memory_bytes()
+    for _ in range(20):
+        send(scene.server.port, Attack("quotes", 400, "malformed-json", "/v1/people", body=body).to_bytes())
+    assert scene.memory_bytes() < before + 4 * len(body)
