@@ -12,8 +12,8 @@ from api.openapi.schemas import OBJECT_ID, Schema, ref
 from api.openapi.shapes import COLLECTION
 from api.parse import PROFILE_FORMATS
 from documents.codec.compressed import Compression
-from documents.collections.plan import DEFAULT_LIMIT, MAX_LIMIT
 from documents.collections.profiling import DEFAULT_SAMPLE, MAX_SAMPLE
+from documents.collections.selected import DEFAULT_LIMIT, MAX_LIMIT
 from documents.query.parameters import OPERATORS, RESERVED
 
 _IDENTIFIER: Final = "[A-Za-z_][A-Za-z0-9_]*"

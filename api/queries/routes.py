@@ -13,7 +13,7 @@ from api.queries import handlers
 from api.record import COLLECTION, Route
 from documents import errors
 from documents.access.actions import Action
-from documents.collections.plan import MAX_LIMIT
+from documents.collections.selected import MAX_LIMIT
 
 _SELECTION: Final[dict[str, Schema]] = {
     "filter": nullable(ref("Filter")),

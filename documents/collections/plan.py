@@ -13,7 +13,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from documents.access.actions import Action
 from documents.access.policy import Policy
 from documents.access.rules import Feature
-from documents.catalog.addresses import SHOWN_IDS, is_same_id
+from documents.catalog.addresses import is_same_id
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import first_id_type, read_address, read_url_id
 from documents.catalog.metadata import Deed, Kind
@@ -33,38 +33,31 @@ from documents.collections.operations import (
     Insert,
     Patch,
     Replace,
-    Selection,
     Transaction,
     Update,
     UpdateMany,
     Upsert,
     Write,
 )
+from documents.collections.pointed import pointed
 from documents.collections.profiling import ProfilePlan, ReadProfile
+from documents.collections.selected import MAX_LIMIT, limit_of, select, select_some
 from documents.collections.services import Services
 from documents.collections.write import Target, Written
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
     DocumentNotFoundError,
-    Fault,
-    FilterRequiredError,
     ForbiddenError,
     IndexRequiredError,
-    InvalidParameterError,
     PreconditionFailedError,
     StoreError,
 )
 from documents.query.aggregate import parse_pipeline
 from documents.query.cursor import Cursor, open_cursor
-from documents.query.filter import Filter, conjunction, parse_filter, parse_search
 from documents.query.growth import check_growth
-from documents.query.parameters import parse_parameters
 from documents.query.projection import parse_fields
 from documents.query.sort import parse_sort
 from documents.types import IdType
-
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +111,7 @@ class Planner:
         """Plan a page of a list."""
         policy.require(operation.collection, Action.READ)
         entry = await self._services.catalog.get(operation.collection)
-        selected = _select(entry, operation.selection)
+        selected = select(entry, operation.selection)
         by_score = operation.selection.text is not None and operation.sort is None
         sort = parse_sort(f"-{read.SCORE}" if by_score else operation.sort, pointer=f"{operation.place}sort")
         scope = b"\0".join(
@@ -131,7 +124,7 @@ class Planner:
             filter=selected,
             sort=sort,
             projection=parse_fields(operation.fields, pointer=f"{operation.place}fields"),
-            limit=policy.page_limit(entry.name, _limit(operation.limit, place=operation.place)),
+            limit=policy.page_limit(entry.name, limit_of(operation.limit, place=operation.place)),
             cursor=None if operation.cursor is None else await self._open(operation.cursor, scope),
             scope=scope,
             by_score=by_score,
@@ -146,7 +139,7 @@ class Planner:
         """Plan a count."""
         policy.require(operation.collection, Action.READ)
         entry = await self._services.catalog.get(operation.collection)
-        return read.CountPlan(self._services, entry.name, _select(entry, operation.selection), operation.mode)
+        return read.CountPlan(self._services, entry.name, select(entry, operation.selection), operation.mode)
 
     async def aggregate(self, operation: Aggregate, policy: Policy) -> read.AggregatePlan:
         """Plan an aggregation."""
@@ -155,14 +148,14 @@ class Planner:
         entry = await self._services.catalog.get(operation.collection)
         pipeline = parse_pipeline(operation.pipeline, entry.coerce)
         return read.AggregatePlan(
-            self._services, entry.name, pipeline, _limit(operation.limit, place="/", default=MAX_LIMIT)
+            self._services, entry.name, pipeline, limit_of(operation.limit, place="/", default=MAX_LIMIT)
         )
 
     async def profile(self, operation: ReadProfile, policy: Policy) -> ProfilePlan:
         """Plan a look at a sample."""
         policy.require(operation.collection, Action.READ)
         entry = await self._services.catalog.get(operation.collection)
-        selected = _select(entry, operation.selection)
+        selected = select(entry, operation.selection)
         return ProfilePlan(self._services, entry.name, selected, operation.sample, operation.examples)
 
     async def update_many(self, operation: UpdateMany, policy: Policy) -> many.UpdateManyPlan:
@@ -170,7 +163,7 @@ class Planner:
         policy.require(operation.collection, Action.UPDATE)
         entry = await self._services.catalog.get(operation.collection)
         entry.check_kind(Deed.CHANGE_MANY)
-        selected = _select_some(entry, operation.selection)
+        selected = select_some(entry, operation.selection)
         check_change(entry, operation.change, max_position=self._services.max_array_position)
         return many.UpdateManyPlan(
             self._services, entry, selected, operation.change, operation.max_affected, operation.literal
@@ -181,7 +174,7 @@ class Planner:
         policy.require(operation.collection, Action.DELETE)
         entry = await self._services.catalog.get(operation.collection)
         entry.check_kind(Deed.CHANGE_MANY)
-        selected = _select_some(entry, operation.selection)
+        selected = select_some(entry, operation.selection)
         return many.DeleteManyPlan(self._services, entry, selected, operation.max_affected)
 
     async def write(self, operation: Write, policy: Policy) -> WritePlan:
@@ -239,7 +232,8 @@ class Planner:
                 entry.check_kind(Deed.TRANSACTION)
             if entry.id_type is None:
                 entry = await self._fix_id_type(entry, operation, session)
-            written = await _APPLY[type(operation)](Target(self._services, entry, deadline, session), operation)
+            work = _APPLY[type(operation)](Target(self._services, entry, deadline, session), operation)
+            written = await pointed(self._services, entry.name, work)
             if written.discarded is not None and session is None:  # a transaction counts once it is committed
                 await self._services.catalog.contracts.discards.add([written.discarded])
             return replace(written, id_says_its_type=True) if entry.id_type is IdType.ANY else written
@@ -283,32 +277,6 @@ class Planner:
             raise IndexRequiredError(
                 f"An upsert on {', '.join(on)} needs a unique index there; without one two at once would both insert."
             )
-
-
-def _select(entry: CollectionEntry, selection: Selection) -> Filter:
-    literal = selection.literal
-    ids = SHOWN_IDS if entry.model is None else None  # a model says what its ids are
-    parts = [parse_parameters(selection.parameters, entry.coerce, literal=literal, ids=ids)]
-    if selection.filter is not None:
-        parts.append(parse_filter(selection.filter, entry.coerce, literal=literal, ids=ids))
-    if selection.text is not None:
-        parts.append(parse_search(selection.text))
-    return conjunction(*parts)
-
-
-def _select_some(entry: CollectionEntry, selection: Selection) -> Filter:
-    if selection.is_empty:
-        raise FilterRequiredError("This would concern every document. To mean that, say filter={}.")
-    return _select(entry, selection)
-
-
-def _limit(limit: int | None, *, place: str, default: int = DEFAULT_LIMIT) -> int:
-    if limit is None:
-        return default
-    if not 1 <= limit <= MAX_LIMIT:
-        detail = f"limit is from 1 to {MAX_LIMIT}."
-        raise InvalidParameterError(detail, [Fault(f"{place}limit", "out-of-range", detail)])
-    return limit
 
 
 def _insert(target: Target, operation: Insert) -> Awaitable[Written]:

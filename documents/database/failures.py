@@ -16,12 +16,12 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
+from documents.database.refusals import refused_document
 from documents.errors import (
     DatabaseUnavailableError,
     DeadlineExceededError,
     DiskFullError,
     DocumentTooLargeError,
-    Fault,
     IndexRequiredError,
     InvalidDocumentError,
     InvalidParameterError,
@@ -58,7 +58,6 @@ BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
     72: lambda: QueryRefusedError("MongoDB does not do that with a collection of this kind, or with these options."),
     VIEW_CODE: lambda: QueryRefusedError("This is a view: it can be read, and not written to."),
     263: lambda: QueryRefusedError("MongoDB does not do that in a transaction with a collection of this kind."),
-    121: lambda: InvalidDocumentError("The document does not pass the collection's validator in MongoDB."),
     201: lambda: QueryRefusedError("A field of the sort holds a symbol. MongoDB compares none by a collation."),
     291: lambda: IndexRequiredError("The query needs an index that is not there."),
     292: _memory,  # QueryExceededMemoryLimitNoDiskUseAllowed
@@ -67,13 +66,6 @@ BY_CODE: Final[Mapping[int, Callable[[], StoreError]]] = {
     10334: _too_large,
     17419: _too_large,
     17420: _too_large,
-    16755: lambda: InvalidDocumentError("A location cannot be indexed: it is no valid GeoJSON."),
-    52: lambda: InvalidDocumentError("MongoDB does not store this name of a field: it begins with $."),
-    171: lambda: InvalidDocumentError("Only one of the fields of an index may be an array in a document."),
-    17262: lambda: InvalidDocumentError(
-        "The text index reads this field as the language of the document, and does not know the one that it names.",
-        [Fault("/language", "unknown-language", "A language of MongoDB's text search is needed here, such as en.")],
-    ),
     34449: lambda: QueryRefusedError("An array or a text is too long for an expression. Filter first, or $unwind."),
     51156: lambda: QueryRefusedError("MongoDB gave this regular expression up: it takes too many steps on a text."),
     13548: lambda: QueryRefusedError("A text in an expression grows beyond what MongoDB can hold."),
@@ -104,7 +96,9 @@ def translate(error: PyMongoError | BSONError | OverflowError, *, writes: bool) 
     if isinstance(error, PyMongoError) and error.timeout:
         return DeadlineExceededError("MongoDB did not answer in time.", lost)
     if isinstance(error, OperationFailure) and not _is_transient(error):
-        return _misfit() if writes and error.code in MISFITS else of_code(error.code or 0)
+        if writes and error.code in MISFITS:
+            return _misfit()
+        return _of_refusal(error.code or 0, error.details or {}, writes=writes)
     return DatabaseUnavailableError("The connection to MongoDB was lost.", lost)
 
 
@@ -116,6 +110,13 @@ def of_code(code: int) -> StoreError:
     return make() if make else QueryRefusedError(f"MongoDB refused the operation (code {code}).")
 
 
+def _of_refusal(code: int, details: Mapping[str, Any], *, writes: bool) -> StoreError:
+    refused = refused_document(code, details)
+    if refused is None:
+        return of_code(code)
+    return refused if writes else InvalidParameterError("MongoDB does not take a value of the query.")
+
+
 def unique_violation(details: Mapping[str, Any]) -> UniqueViolationError:
     """Return the violation that a duplicate-key reply describes; the values stay behind."""
     return UniqueViolationError(list(details.get("keyPattern", {})))
@@ -124,7 +125,7 @@ def unique_violation(details: Mapping[str, Any]) -> UniqueViolationError:
 def of_write_error(details: Mapping[str, Any]) -> StoreError:
     """Return the error for one entry of a bulk write's `writeErrors`."""
     code = int(details.get("code", 0))
-    return unique_violation(details) if code in DUPLICATE_KEY_CODES else of_code(code)
+    return unique_violation(details) if code in DUPLICATE_KEY_CODES else _of_refusal(code, details, writes=True)
 
 
 def _of_bulk(error: BulkWriteError, lost: Outcome | None) -> StoreError:
