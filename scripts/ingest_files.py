@@ -15,7 +15,7 @@ from documents.codec.records import Format
 from documents.codec.sniff import sniff
 from documents.errors import Fault, InvalidParameterError
 from documents.ingest.expectations import to_json
-from documents.ingest.jobs import Load, Mode, Origin
+from documents.ingest.jobs import Cursor, Load, Mode, Origin
 from documents.ingest.sources.kinds import STANDARD_INPUT, find_places
 from documents.ingest.sources.source import Place, PlaceSource, Seen, Source
 from documents.mapping.mapping import read_mapping
@@ -48,6 +48,7 @@ class Wanted:
         accept: Whether a table is read as it seems to be.
         asks: Whether somebody may be asked about that.
         mapping: How records are changed, as JSON.
+        cursor: Which records are new; None for all.
     """
 
     collection: str
@@ -60,6 +61,7 @@ class Wanted:
     accept: bool = False
     asks: bool = False
     mapping: str | None = None
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +156,15 @@ def as_load(found: Input, wanted: Wanted) -> Load:
         found.name,
         wanted.key,
         mapping=wanted.mapping,
+        cursor=wanted.cursor,
         **wanted.gates,
     )
 
 
 def key_of(load: Load, *more: str) -> str:
     """Return a key for the data of a load, loaded as it says; another one for each of `more`."""
+    if load.cursor is not None:
+        more = (*more, load.cursor.name, load.cursor.field)
     told = [load.collection, load.mode, load.on if load.mode is not Mode.INSERT else (), load.form, load.digest]
     read = [load.options.described(), load.options.max_bytes, *([] if load.mapping is None else [load.mapping])]
     return hashlib.blake2b(json.dumps([told, read, *more]).encode(), digest_size=16).hexdigest()
@@ -226,6 +231,8 @@ async def find_inputs(words: Sequence[str], wanted: Wanted, *, is_silent: bool) 
             MESSAGES.print(printable(told), style="yellow", markup=False, soft_wrap=True)
     if wanted.key and len(places) > 1:
         raise _invalid("A key goes with one file: --key names what is loaded once.")
+    if wanted.cursor is not None and len(places) > 1:
+        raise _invalid("--since goes with one source: a record of another may be older, and would be passed over.")
     return places
 
 

@@ -118,6 +118,8 @@ def describe_counts(counts: Counts) -> str:
         parts.append(f"{counts.duplicates:,} duplicate{'' if counts.duplicates == 1 else 's'}")
     if counts.quarantined:
         parts.append(f"{counts.quarantined:,} put aside")
+    if counts.skipped:
+        parts.append(f"{counts.skipped:,} passed over")
     return ", ".join(parts)
 
 
@@ -167,6 +169,8 @@ def show_preview(preview: Preview) -> None:
         f"Nothing was written. Of {preview.received:,} records of {load.name}, {preview.valid:,} fit {load.collection}"
         f" as it is now, and {aside.total():,} would be put aside."
     )
+    if preview.skipped:
+        say(f"{preview.skipped:,} more are passed over, since they are not new.")
     show_codes({code: (count, preview.faults[code]) for code, count in aside.most_common()})
     if preview.learned:
         say(f"The contract would learn {'; '.join(map(lesson_to_text, preview.learned))}.")

@@ -66,6 +66,7 @@ _JOB: Final[dict[str, Any]] = {
     "deleted": _COUNT,
     "duplicates": _COUNT,
     "quarantined": _COUNT,
+    "skipped": {**_COUNT, "description": "Records that a cursor passed over, which do not count as received."},
     "discarded": {
         "type": "object",
         "description": "How often each path was left out, as the contract says.",
@@ -97,6 +98,9 @@ _JOB: Final[dict[str, Any]] = {
         "items": _record(
             {"expected": _TEXT, "met": {"type": "boolean"}, "found": _TEXT}, "Whether an expectation is met."
         ),
+    },
+    "cursor": {
+        "anyOf": [_record({"name": _TEXT, "field": _TEXT}, "Which records are new."), {"type": "null"}],
     },
     "mapping": {"type": ["array", "object", "null"], "description": "How its records are changed."},
 }

@@ -65,7 +65,7 @@ class BatchRun:
                         yield self._meter.read()
                     if self._is_stoppable and self._claim.is_cancelling:
                         break
-                    if not batch.records:  # nothing more is there for now
+                    if batch.is_empty:  # nothing more is there for now
                         while self._running:
                             await self._next()
                         yield self._meter.read()

@@ -28,7 +28,17 @@ MAX_FAULTS: Final = 20
 
 DIGEST_BYTES: Final = 8
 _BOOKS: Final = {"inserted_ids": 0, "digests": 0, "changed_ids": 0, "expected": 0}
-_NUMBERS: Final = ("received", "valid", "inserted", "updated", "unchanged", "deleted", "duplicates", "quarantined")
+_NUMBERS: Final = (
+    "received",
+    "valid",
+    "inserted",
+    "updated",
+    "unchanged",
+    "deleted",
+    "duplicates",
+    "quarantined",
+    "skipped",
+)
 
 
 @dataclass(slots=True)
@@ -44,6 +54,7 @@ class Counts:
         deleted: Documents.
         duplicates: Records whose document, or one with the same unique values, was there.
         quarantined: Records that were put aside.
+        skipped: Records that a cursor passed over. They do not count as received.
     """
 
     received: int = 0
@@ -54,6 +65,7 @@ class Counts:
     deleted: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    skipped: int = 0
 
     @property
     def written(self) -> int:
@@ -128,6 +140,7 @@ class Outcome:
         replayed: Of a replay, the job that had put its records aside.
         tally: What its records say of the expectations; None where there are none.
         is_move: Whether its records were staged before.
+        high: The greatest value of the field that a cursor goes by, so far; None without one.
     """
 
     span: Span
@@ -141,6 +154,7 @@ class Outcome:
     replayed: str | None = None
     tally: Tally | None = None
     is_move: bool = False
+    high: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +257,13 @@ class BatchStore:
         records.sort(key=lambda record: record["start"])
         return [Tally.from_record(record["expected"]) for record in records]
 
+    async def highest(self, job_id: str) -> Any:  # noqa: ANN401  # of any type that has an order
+        """Return the greatest value of the field that the cursor of a job goes by; None where there is none."""
+        found = await self.records.find_one(
+            {"job": job_id, "high": {"$exists": True}}, {"high": 1}, sort=[("high", -1)]
+        )
+        return None if found is None else found["high"]
+
     async def find_loads(self, collection: str, ids: Sequence[object]) -> list[tuple[str, bool]]:
         """Return the jobs that wrote a document with one of some ids, oldest first, and whether each inserted it."""
         written = {"$in": ids}
@@ -279,12 +300,13 @@ def _to_record(job_id: str, collection: str, outcome: Outcome, *, slot: int, num
         "changed_ids": outcome.changed,
         **({} if outcome.replayed is None else {"replayed": outcome.replayed}),
         **({} if outcome.tally is None else {"expected": outcome.tally.to_record()}),
+        **({} if outcome.high is None else {"high": outcome.high}),
         **({"is_move": True} if outcome.is_move else {}),
     }
 
 
 def _read_counts(record: Mapping[str, Any]) -> Counts:
-    return Counts(**{name: int(record[name]) for name in _NUMBERS})
+    return Counts(**{name: int(record.get(name, 0)) for name in _NUMBERS})
 
 
 def _read_fault(record: Document) -> RecordFault:

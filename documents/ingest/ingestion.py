@@ -113,6 +113,7 @@ class Ingestion(QuarantinePlans):
         """
         with Running(Deadline(PREVIEW_SECONDS), writes=False):
             await self.load(operation, policy)
+            operation = await self._with_cursor(operation)
         operation = self.stores.mappings.resolve(operation)
         async with aclosing(preview_load(self._services, operation, source, self.stores.mappings)) as previews:
             async for preview in previews:
@@ -272,7 +273,14 @@ class Ingestion(QuarantinePlans):
             with Running(Deadline(PAUSE_SECONDS), writes=True):
                 await self.stores.uploads.remove(job_id)
 
+    async def _with_cursor(self, load: Load) -> Load:
+        """Return a load whose cursor is behind the loads of its name that are done."""
+        if load.cursor is None:
+            return load
+        return replace(load, cursor=await self.stores.jobs.read_cursor(load.collection, load.cursor))
+
     async def _create(self, load: Load, by: str, *, makes_index: bool) -> tuple[Job, bool]:
+        load = await self._with_cursor(load)
         job, is_new = await self.stores.jobs.create(load, by=by, makes_index=makes_index)
         if job.state in (State.CANCELLED, State.FAILED):
             job = await self.stores.jobs.reopen(job.id)

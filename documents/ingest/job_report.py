@@ -48,6 +48,7 @@ class JobReport:
             "eta_seconds": None if pace.eta_seconds is None or not self.is_open else round(pace.eta_seconds),
             "waiting_for": pace.waiting_for if self.is_open else None,
             "faults": [fault.to_dict() for fault in self.books.faults],
+            "cursor": None if load.cursor is None else {"name": load.cursor.name, "field": load.cursor.field},
             "error": job.error,
             "undone": job.undone,
             "notes": list(job.notes),

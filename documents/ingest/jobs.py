@@ -1,7 +1,7 @@
 """Jobs: what is loaded, from where, how, and in which state. A document each, with which any process can go on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -62,6 +62,21 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cursor:
+    """Which records of a source are new: those whose field is greater than in all loads of the same name before.
+
+    Args:
+        name: Of the loads.
+        field: Dotted path.
+        after: The greatest value before this load; None before the first one.
+    """
+
+    name: str
+    field: str
+    after: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """What is to be loaded.
 
@@ -82,6 +97,7 @@ class Load:
         max_drift: In how many fields the first records may differ from what is there; None for any number.
         expect: What the records are expected to be (`Expectations`), in JSON.
         all_or_nothing: Whether records are staged, and moved into the collection once all of them are known.
+        cursor: Which records are new; None for all.
     """
 
     collection: str
@@ -100,6 +116,7 @@ class Load:
     all_or_nothing: bool = False
     mapping: str | None = None
     hash_key_id: str | None = None
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +415,23 @@ class JobStore:
         """Note which expectations of a load are met."""
         await self.records.update_one({"_id": job_id}, {"$set": {"findings": list(findings)}})
 
+    async def read_cursor(self, collection: str, cursor: Cursor) -> Cursor:
+        """Return a cursor behind the loads of its name that are done.
+
+        Raises:
+            JobConflictError: They go by another field.
+        """
+        named: Document = {"collection": collection, "cursor.name": cursor.name, "state": State.DONE}
+        other = await self.records.find_one({**named, "cursor.field": {"$ne": cursor.field}}, {"cursor": 1})
+        if other is not None:
+            detail = (
+                f"Loads called {cursor.name} go by the field {other['cursor']['field']}, and not by {cursor.field}."
+            )
+            raise JobConflictError(detail)
+        reached = {**named, "cursor.high": {"$exists": True}}
+        last = await self.records.find_one(reached, {"cursor": 1}, sort=[("cursor.high", DESCENDING)])
+        return cursor if last is None else replace(cursor, after=last["cursor"]["high"])
+
     async def staged(self, since: datetime) -> list[Job]:
         """Return the jobs that stopped before a moment, in UTC, and whose staged records are still here."""
         kept = {**_HAS_STOPPED, "finished": {"$lt": since}, "all_or_nothing": True}
@@ -465,7 +499,9 @@ def _limits(load: Load) -> Document:
 
 
 def _described(load: Load) -> tuple[Any, ...]:
-    return (load.mode, load.on, load.form, load.origin, load.options.described(), load.mapping, load.hash_key_id)
+    cursor = None if load.cursor is None else (load.cursor.name, load.cursor.field)
+    how = (load.options.described(), load.mapping, load.hash_key_id)
+    return (load.mode, load.on, load.form, load.origin, *how, cursor)
 
 
 def _to_record(load: Load, *, by: str) -> Document:
@@ -491,11 +527,13 @@ def _to_record(load: Load, *, by: str) -> Document:
         "all_or_nothing": load.all_or_nothing,
         "mapping": load.mapping,
         "hash_key_id": load.hash_key_id,
+        **({} if load.cursor is None else {"cursor": asdict(load.cursor)}),
         **_limits(load),
     }
 
 
 def _from_record(record: Document) -> Job:
+    cursor = record.get("cursor")
     load = Load(
         collection=record["collection"],
         form=Format(record["form"]),
@@ -513,6 +551,7 @@ def _from_record(record: Document) -> Job:
         all_or_nothing=record.get("all_or_nothing", False),
         mapping=record.get("mapping"),
         hash_key_id=record.get("hash_key_id"),
+        cursor=None if cursor is None else Cursor(cursor["name"], cursor["field"], cursor["after"]),
     )
     holder = record.get("holder")
     upload = record["upload"]

@@ -23,6 +23,7 @@ from documents.ingest.prepare import kept_form
 from documents.ingest.profiles import LoadProfile
 from documents.ingest.quarantine import QuarantineStore, Reject
 from documents.ingest.reading import Batch, BatchReader, Done
+from documents.ingest.since import SinceFilter
 from documents.ingest.sources.source import Source
 from documents.ingest.staged import Check, StagingWriter, judge, move
 from documents.ingest.staging import Staging
@@ -99,10 +100,14 @@ async def run_load(
 
 
 async def finish(stores: Stores, claim: Claim, state: State) -> None:
-    """Write down that a job has come to its end, and what its batches came to."""
+    """Write down that a job has come to its end, what its batches came to, and how far its cursor is."""
+    cursor, reached = claim.job.load.cursor, {}
     with Running(Deadline(STEP_SECONDS), writes=False):
         books = await stores.batches.read(claim.job.id, faults=0)
-    await claim.finish(state, totals=books.to_totals())
+        if cursor is not None:
+            high = await stores.batches.highest(claim.job.id)
+            reached = {"cursor.high": cursor.after if high is None else high}
+    await claim.finish(state, totals=books.to_totals(), **reached)
 
 
 class _Run:
@@ -139,7 +144,8 @@ class _Run:
         load, claim = self._load, self._claim
         try:
             change = self._stores.mappings.open(load)
-            reader = self._reader = BatchReader(load.form, load.options, done, change)
+            since = None if load.cursor is None else SinceFilter(load.cursor)
+            reader = self._reader = BatchReader(load.form, load.options, done, change, since=since)
         except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says
             raise InvalidParameterError(str(error)) from error
         await self._profile.open(self._meter.received)
@@ -217,7 +223,7 @@ class _Run:
     async def _look_at(self, batch: Batch) -> None:
         """Stop before the first batch if it shows that the load was told wrong things, or is unlike what is there."""
         await self._note_columns()
-        if not self._has_begun:
+        if not self._has_begun and batch.records:
             check_first(self._load, batch)
             await check_drift(self._services, self._load, batch)
             self._has_begun = True

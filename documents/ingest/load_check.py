@@ -32,6 +32,9 @@ def check_load(load: Load) -> None:
     if not 1 <= len(load.on) <= MAX_KEYS or not all(map(is_field_path, load.on)):
         detail = f"on names 1 to {MAX_KEYS} fields."
         raise InvalidParameterError(detail, [Fault("?on", "invalid", detail)])
+    if load.cursor is not None and not is_field_path(load.cursor.field):
+        detail = "since names a field."
+        raise InvalidParameterError(detail, [Fault("?since", "invalid", detail)])
     try:
         make_reader(load.form, replace(load.options, any_keys=load.mapping is not None))
     except (ValueError, RuntimeError) as error:  # a header, a column's type, or pyarrow, as it says

@@ -27,6 +27,7 @@ from documents.ingest.mapped import Mappings
 from documents.ingest.prepare import ObjectIds
 from documents.ingest.reading import BatchReader, Done
 from documents.ingest.rehearsal import documents_of, rehearse
+from documents.ingest.since import SinceFilter
 from documents.ingest.sources.source import Source
 from documents.mapping.mapping import mapping_from_text
 from documents.profile.accumulator import Profile
@@ -52,6 +53,7 @@ class Preview:
     Args:
         load: It.
         received: Records that were read.
+        skipped: Records that the cursor passed over, which are not among them.
         valid: Those of them that are documents and fit.
         quarantined: How many of the others would be put aside, by what is wrong with them.
         faults: The first of them, by the same.
@@ -67,6 +69,7 @@ class Preview:
 
     load: Load
     received: int = 0
+    skipped: int = 0
     valid: int = 0
     quarantined: Counter[str] = field(default_factory=Counter[str])
     faults: dict[str, list[RecordFault]] = field(default_factory=dict[str, list[RecordFault]])
@@ -141,12 +144,14 @@ async def preview_load(services: Services, load: Load, source: Source, mappings:
     with Running(Deadline(LOOK_UP_SECONDS), writes=False):
         entry = await services.catalog.get_or_new(load.collection)
     mapped = mappings.open(load)
-    reader = BatchReader(load.form, typed(load, entry).options, Done(()), mapped)
+    since = None if load.cursor is None else SinceFilter(load.cursor)
+    reader = BatchReader(load.form, typed(load, entry).options, Done(()), mapped, since=since)
     object_ids = ObjectIds()
     async with aclosing(reader.batches(source)) as batches:
         async for batch in batches:
             if not preview.received:
                 check_first(load, batch)
+            preview.skipped += batch.skipped
             entry = await asyncio.to_thread(_look, preview, entry, batch.records, object_ids)
             preview.columns = reader.columns or ()
             preview.mapped = [] if mapped is None else mapped.shown

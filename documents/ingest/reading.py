@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from documents.codec.csv_columns import Column
 from documents.codec.formats import ReadOptions, make_reader
 from documents.codec.records import Format, Record, size_of
 from documents.ingest.batches import Span
+from documents.ingest.since import SinceFilter
 from documents.ingest.sources.source import Source
 
 BATCH_RECORDS: Final = 2000
@@ -28,6 +29,8 @@ class Batch:
         size_bytes: Of them all.
         end: Of the first byte behind them.
         is_last: Whether nothing follows.
+        skipped: Records among them that a cursor passed over.
+        high: The greatest value of the field that it goes by, so far; None without one.
     """
 
     start: int
@@ -35,6 +38,13 @@ class Batch:
     size_bytes: int = 0
     end: int = 0
     is_last: bool = False
+    skipped: int = 0
+    high: Any = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was read."""
+        return not self.records and not self.skipped
 
     @property
     def span(self) -> Span:
@@ -83,6 +93,7 @@ class BatchReader:
         options: How they are read.
         done: What need not be read again.
         change: Changes each record that is read; None to leave them as they are.
+        since: Passes over records that are not new; None to take all.
 
     Raises:
         HeaderError: A given header cannot be used.
@@ -91,12 +102,19 @@ class BatchReader:
     """
 
     def __init__(
-        self, form: Format, options: ReadOptions, done: Done, change: Callable[[Record], Record] | None = None
+        self,
+        form: Format,
+        options: ReadOptions,
+        done: Done,
+        change: Callable[[Record], Record] | None = None,
+        *,
+        since: SinceFilter | None = None,
     ) -> None:
         limit = None if form is Format.EJSON else RECORD_BYTES
         options = replace(options, any_keys=change is not None)
         self._reader = make_reader(form, replace(options, start=done.up_to, limit=options.limit or limit))
         self._change = change
+        self._since = since
         self._done = done
         self._place = done.up_to
 
@@ -118,7 +136,7 @@ class BatchReader:
                     yield batch
                     batch = Batch(self._place)
                 if not chunk:
-                    if batch.records:
+                    if not batch.is_empty:
                         yield batch
                         batch = Batch(self._place)
                     yield Batch(self._place)
@@ -126,7 +144,7 @@ class BatchReader:
         while await asyncio.to_thread(self._fill, batch, records):
             yield batch
             batch = Batch(self._place)
-        if batch.records:
+        if not batch.is_empty:
             batch.is_last = True
             yield batch
 
@@ -136,13 +154,20 @@ class BatchReader:
             committed = self._done.find(record.offset)
             if committed is not None:
                 self._place = committed.end
-                if batch.records:
+                if not batch.is_empty:
                     batch.end = committed.start
                     return True
                 batch.start = committed.end
                 continue
-            full = batch.add(record if self._change is None else self._change(record))
             self._place = record.end
+            new = record if self._change is None else self._change(record)
+            if self._since is not None:
+                new, batch.high = self._since.judge(new), self._since.high
+            if new is None:
+                batch.skipped += 1
+                batch.end = record.end
+                continue
+            full = batch.add(new)
             if full:
                 return True
         return False

@@ -409,6 +409,8 @@ def _outcome(
     outcome.quarantined_bytes = sum(len(each.record.raw) for each in rejects)
     counts = outcome.counts
     counts.received = 0 if is_move else len(batch.records)
+    counts.skipped = 0 if is_move else batch.skipped
+    outcome.high = batch.high
     counts.duplicates = len(prepared.duplicates)
     counts.quarantined = len(rejects)
     counts.valid = counts.received - counts.quarantined

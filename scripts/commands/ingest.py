@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from documents.ingest.jobs import Cursor
 from scripts.commands.ingest_jobs import loads
 from scripts.commands.ingest_watch import watching
 from scripts.console import print_json
@@ -65,6 +66,17 @@ def load(  # noqa: PLR0913  # each is a flag
             help="Load it once under this key, whatever its name. \\[from the data of a file]", show_default=False
         ),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Load only records in which this field is greater than in all loads of the same --name.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What loads that go on from one another are called.", show_default=False)
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with what is appended to the file, until it is stopped.")
     ] = False,
@@ -108,7 +120,10 @@ def load(  # noqa: PLR0913  # each is a flag
         raise typer.BadParameter("--again goes by what is in a file, and --key by what you say. Give one of them.")
     if follow and (dry_run or key or again or as_json):
         raise typer.BadParameter("--follow does not go with --dry-run, --key, --again and --json.")
-    wanted = replace(wanted, key=key, accept=wanted.accept or dry_run, asks=not yes)
+    if (since is None) != (name is None):
+        raise typer.BadParameter("--since and --name go together.")
+    cursor = None if since is None or name is None else Cursor(name, since)
+    wanted = replace(wanted, cursor=cursor, key=key, accept=wanted.accept or dry_run, asks=not yes)
     settings = settings_of(data_dir, mongodb_uri, database)
     if dry_run:
         preview_all(settings, sources, wanted, as_json=as_json)

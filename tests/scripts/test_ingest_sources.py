@@ -1,6 +1,7 @@
 """`sheaf ingest` from folders, patterns and URLs."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pymongo.database import Database as SyncDatabase
 from documents.codec.extras import load_extra
 from scripts import ingest_target
 from tests.documents.ingest.sources.web import Page, serving
-from tests.scripts.typed import Typed
+from tests.scripts.typed import Typed, start
 
 Database = SyncDatabase[dict[str, Any]]
 
@@ -122,3 +123,75 @@ def test_objects_of_fsspec(sheaf: Typed, database: Database) -> None:
     finally:
         memory.store.clear()
     assert sorted(str(document["n"]) for document in database["c"].find()) == ["1", "2"]
+
+
+class TestSince:
+    def test_only_what_is_new_is_loaded(self, sheaf: Typed, database: Database, tmp_path: Path) -> None:
+        words = ("ingest", "events.ndjson", "--into", "c", "--since", "n", "--name", "events")
+        write(tmp_path / "events.ndjson", 3, 1, 2)
+        assert "3 received, 3 written." in sheaf(*words)[1]
+        write(tmp_path / "events.ndjson", 3, 1, 2, 5, 4)
+        said = sheaf(*words, "--dry-run")[1]
+        assert "Of 2 records" in said
+        assert "3 more are passed over" in said
+        assert "2 received, 2 written, 3 passed over." in sheaf(*words)[1]
+        assert "already" in sheaf(*words)[1]
+        write(tmp_path / "events.ndjson", 4, 5)
+        assert "0 received, 0 written, 2 passed over." in sheaf(*words)[1]
+        assert numbers(database) == [1, 2, 3, 4, 5]
+
+    def test_names_and_collections_have_cursors_of_their_own(
+        self, sheaf: Typed, database: Database, tmp_path: Path
+    ) -> None:
+        write(tmp_path / "a.ndjson", 1, 2)
+        for into, name in (("c", "one"), ("c", "two"), ("d", "one")):
+            words = ("ingest", "a.ndjson", "--into", into, "--name", name)
+            assert "2 received, 2 written." in sheaf(*words, "--since", "n")[1]
+        words = ("ingest", "a.ndjson", "--into", "c", "--name", "one", "--since", "m")
+        assert "go by the field n" in sheaf(*words, code=1)[1]
+        assert numbers(database) == [1, 1, 2, 2]
+
+    def test_a_load_that_is_taken_back_takes_its_cursor_along(
+        self, sheaf: Typed, database: Database, tmp_path: Path
+    ) -> None:
+        words = ("ingest", "a.ndjson", "--into", "c", "--since", "n", "--name", "a", "--json")
+        write(tmp_path / "a.ndjson", 1, 2)
+        sheaf(*words)
+        write(tmp_path / "a.ndjson", 2, 3)
+        [load] = json.loads(sheaf(*words)[0])["loads"]
+        assert (load["received"], load["skipped"], load["cursor"]) == (1, 1, {"name": "a", "field": "n"})
+        sheaf("ingest", "undo", load["id"])
+        write(tmp_path / "a.ndjson", 3, 4)
+        sheaf(*words)
+        assert numbers(database) == [1, 2, 3, 4]
+
+    def test_what_cannot_be_compared_is_put_aside(self, sheaf: Typed, tmp_path: Path) -> None:
+        (tmp_path / "a.ndjson").write_text('{"at": {"t": "2026-01-01"}}\n{}\n{"at": {"t": true}}\n{"at": {"t": 5}}\n')
+        _, said = sheaf("ingest", "a.ndjson", "--into", "c", "--since", "at.t", "--name", "a", code=2)
+        assert "4 received, 1 written, 3 put aside." in said
+        assert "cursor-missing: 2" in said
+        assert "line 4: /at/t: The field at.t is a number, and was a text before." in said
+
+    @pytest.mark.parametrize(
+        ("words", "told", "code"),
+        [
+            (["a.ndjson", "--since", "n"], "--since and --name go together", 2),
+            (["a.ndjson", "b.ndjson", "--since", "n", "--name", "x"], "--since goes with one source", 1),
+            (["a.ndjson", "--since", "$n", "--name", "x"], "since names a field", 1),
+        ],
+    )
+    def test_what_cannot_be_meant_is_told(
+        self, sheaf: Typed, tmp_path: Path, words: list[str], told: str, code: int
+    ) -> None:
+        write(tmp_path / "a.ndjson", 1)
+        write(tmp_path / "b.ndjson", 1)
+        assert told in sheaf("ingest", *words, "--into", "c", code=code)[1]
+
+    def test_standard_input_goes_on_from_the_last_time(self, database: Database) -> None:
+        for lines, written in (('{"n": 1}\n{"n": 2}\n', 2), ('{"n": 2}\n{"n": 3}\n', 1)):
+            process = start(
+                "ingest", "-", "--into", "c", "--since", "n", "--name", "x", "--json", stdin=subprocess.PIPE
+            )
+            out, _ = process.communicate(lines.encode(), timeout=60)
+            assert json.loads(out)["loads"][0]["written"] == written
+        assert numbers(database) == [1, 2, 3]
