@@ -117,10 +117,12 @@ def _page(exchange: Exchange, result: Page) -> Response:
     return Response(b"".join([*body, b"}"]), headers=headers, media_type=exchange.accepts.value)
 
 
-def collections(summaries: Sequence[CollectionSummary]) -> Response:
-    """The collections there are."""
-    items = [_collection(summary) for summary in summaries]
-    return Response(orjson.dumps({"items": items}), media_type=Media.JSON.value)
+def collections(summaries: Sequence[CollectionSummary], limit: int) -> Response:
+    """A page of collections, of which there may be one more than belongs to it."""
+    shown = summaries[:limit]
+    following = shown[-1].name if len(summaries) > limit else None
+    body = {"items": [_collection(summary) for summary in shown], "next": following}
+    return Response(orjson.dumps(body), media_type=Media.JSON.value)
 
 
 def _collection(summary: CollectionSummary) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from api.bodies import MAX_OPERATIONS, as_document, read_change, read_documents,
 from api.exchange import Exchange, path_parameter
 from api.parse import parse_find, parse_precondition, parse_selection, refuse_precondition
 from api.problems import BodyTooLargeError
-from documents.access.actions import Action
 from documents.collections.operations import (
     Bulk,
     Delete,
@@ -20,7 +19,6 @@ from documents.collections.operations import (
     Replace,
     UpdateMany,
 )
-from documents.database.deadline import Running
 from documents.errors import PreconditionFailedError, StoreError
 from documents.types import child
 
@@ -129,11 +127,3 @@ async def delete_document(exchange: Exchange) -> Response:
     )
     plan = await exchange.plan(exchange.store.planner.write, operation)
     return await render.written(exchange, await plan.run(exchange.deadline))
-
-
-async def list_collections(exchange: Exchange) -> Response:
-    """List the collections that the caller may see."""
-    with Running(exchange.deadline, writes=False):
-        summaries = await exchange.store.catalog.summaries()
-    summaries = [summary for summary in summaries if exchange.policy.allows(summary.name, Action.READ)]
-    return render.collections(summaries)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from api.bodies import MAX_OPERATIONS
-from api.documents import handlers
+from api.documents import collections, handlers
 from api.media import JSON_PATCH, MERGE_PATCH, UPDATE
 from api.openapi.problems import BODY, CHANGING, MISSING, QUERY, SEVERAL, STORE, STORING
 from api.openapi.responses import answer, json_body, mixed_outcomes, plain_answer
@@ -128,8 +128,9 @@ ROUTES: Final[Sequence[Route]] = (
         parameters=("filter-required", "prefer"), description="All or none if `max-affected` is given.",
     ),
     Route(
-        "GET", "/v1", handlers.list_collections,
+        "GET", "/v1", collections.list_collections,
         name="listCollections", summary="List the collections",
-        answers=plain_answer("Those that the caller may see.", "Collections"), errors=STORE, tag="store",
+        answers=plain_answer("Those that the caller may see.", "Collections"),
+        errors=(*STORE, errors.InvalidCursorError), parameters=("limit-collections", "cursor-collections"), tag="store",
     ),
 )  # fmt: skip

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from api.documents.collections import DEFAULT_LIMIT as DEFAULT_COLLECTIONS
+from api.documents.collections import MAX_LIMIT as MAX_COLLECTIONS
 from api.export.handlers import MEDIA_TYPES
 from api.openapi.filters import LISTED, MAX_KEYS
 from api.openapi.job_parameters import JOB_PARAMETERS
@@ -83,6 +85,12 @@ PARAMETERS: Final[dict[str, Schema]] = {
         'Words to search the text index for. `"a phrase"` in quotes; `-word` for what must not be there.',
         {"type": "string", "minLength": 1, "maxLength": 1000, "pattern": r"\S"},
     ),
+    "limit-collections": _query(
+        "limit",
+        "Collections on a page.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_COLLECTIONS, "default": DEFAULT_COLLECTIONS},
+    ),
+    "cursor-collections": _query("cursor", "`next` of the page before.", COLLECTION),
     "filter": _filter(required=False),
     "filter-required": _filter(required=True),
     "field-filters": _query(

@@ -224,7 +224,7 @@ SHAPES: Final[dict[str, Schema]] = {
         },
         description="What became of one operation; `index` is its place in the request.",
     ),
-    "Collections": record({"items": list_of(ref("Collection"))}),
+    "Collections": record({"items": list_of(ref("Collection")), "next": CURSOR}),
     "Collection": record(
         {
             "name": COLLECTION,

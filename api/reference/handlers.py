@@ -16,12 +16,14 @@ from starlette.responses import Response
 from api.exchange import Exchange, path_parameter
 from api.openapi.document import build_openapi
 from api.openapi.pages import KINDS, problem_page, problems_page
+from api.openapi.subjects import MAX_FLEXIBLE
 from api.problems import NotFoundError
 from documents.access.actions import Action
 from documents.catalog.catalog import CollectionSummary
 from documents.catalog.declared import DeclaredModel
 from documents.codec.etag import parse_etags
 from documents.database.deadline import Running
+from documents.errors import Fault, InvalidParameterError
 
 HTML: Final = "text/html; charset=utf-8"
 SCRIPT: Final = "text/javascript; charset=utf-8"
@@ -50,20 +52,27 @@ PAGE_HEADERS: Final = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no
 
 
 async def openapi(exchange: Exchange) -> Response:
-    """Describe the API as it is at this moment."""
+    """Describe the declared collections and what all have in common; with `collections=all` the others, too."""
     catalog, policy = exchange.store.catalog, exchange.policy
-    with Running(exchange.deadline, writes=False):
-        summaries = await catalog.summaries()
-    # Counts are in no part of it, so that a document stored does not make another one of it.
-    known = tuple(
-        replace(summary, estimated_count=0, fault=None)
-        for summary in summaries
-        if policy.allows(summary.name, Action.READ)
-    )
+    wanted = dict(exchange.parameters).get("collections", "declared")
+    if wanted not in ("declared", "all"):
+        detail = "collections is declared or all."
+        raise InvalidParameterError(detail, [Fault("?collections", "invalid", detail)])
+    known = await _flexible(exchange) if wanted == "all" else ()
     models = tuple(model for name, model in catalog.models.items() if policy.allows(name, Action.READ))
     app: FastAPI = exchange.app
     body = await asyncio.to_thread(_written, app, len(app.router.routes), models, known)
     return _cached(exchange, body, "application/json", REVALIDATE)
+
+
+async def _flexible(exchange: Exchange) -> tuple[CollectionSummary, ...]:
+    with Running(exchange.deadline, writes=False):
+        summaries = await exchange.store.catalog.summaries(
+            limit=MAX_FLEXIBLE + len(exchange.store.catalog.models),
+            may_see=lambda name: exchange.policy.allows(name, Action.READ),
+        )
+    # Counts are in no part of it, so that a document stored does not make another one of it.
+    return tuple(replace(summary, estimated_count=0, fault=None) for summary in summaries)
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -290,16 +290,27 @@ class Catalog:
             cached = self._unique[name] = (time.monotonic() + (FRESH_SECONDS if keys else 0), keys)
         return cached[1]
 
-    async def summaries(self) -> list[CollectionSummary]:
-        """Return a row for each collection that a client may see, by name."""
-        existing = {name: found async for name, found in list_metadata(self._connection) if _NAME.fullmatch(name)}
+    async def summaries(
+        self, *, after: str = "", limit: int | None = None, may_see: Callable[[str], bool] = lambda _: True
+    ) -> list[CollectionSummary]:
+        """Return a row for each collection that a client may see, by name.
+
+        Args:
+            after: The name that they follow.
+            limit: How many at most. Of the others, only the names are read.
+            may_see: Tells whether this client may see one of that name.
+        """
+        found = {name: each async for name, each in list_metadata(self._connection, name={"$gt": after})}
+        existing = {name: each for name, each in found.items() if _NAME.fullmatch(name)}
+        declared = {name for name in self._declared if name > after}
+        names = sorted(name for name in existing.keys() | declared if may_see(name))[:limit]
         slots = asyncio.Semaphore(SUMMARIES_AT_ONCE)
 
         async def summarise(name: str) -> CollectionSummary:
             async with slots:
                 return await self._summary(name, existing.get(name))
 
-        return await asyncio.gather(*map(summarise, sorted(existing.keys() | self._declared.keys())))
+        return await asyncio.gather(*map(summarise, names))
 
     async def _summary(self, name: str, metadata: Metadata | None) -> CollectionSummary:
         declared, kind = name in self._declared, (metadata or PLAIN).kind

@@ -78,7 +78,7 @@ async def list_metadata(connection: Connection, **only: object) -> AsyncIterator
 
     Args:
         connection: To MongoDB.
-        only: What its description has to be equal to, such as `name="orders"`.
+        only: What its description has to match, such as `name="orders"`.
     """
     async for found in await connection.database.list_collections(filter=only):
         yield found["name"], _read(found)

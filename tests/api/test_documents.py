@@ -54,20 +54,51 @@ def url(collection: str, document_id: object) -> str:
 
 class TestListCollections:
     async def test_anonymous(self, client: Client) -> None:
-        response = await client.get("/v1")
+        response = await client.get("/v1?limit=1000")
         assert response.status_code == 200
         assert {item["name"] for item in items(response)} >= {"products", "customers", "orders", "carts"}
 
     async def test_tells_what_they_are(self, client: Client, collection: str) -> None:
         await stored(client, collection, {"_id": 1}, {"_id": 2})
-        found = {item["name"]: item for item in items(await client.get("/v1"))}
+        found = {item["name"]: item for item in items(await client.get("/v1?limit=1000"))}
         assert found[collection] == {"name": collection, "declared": False, "id_type": "int", "estimated_count": 2}
         assert found["products"]["declared"] is True
         assert found["products"]["id_type"] == "objectid"
 
     async def test_hides_what_is_ours(self, client: Client, collection: str) -> None:
         await stored(client, collection, {})
-        assert not [item for item in items(await client.get("/v1")) if "." in item["name"] or "_sheaf" in item["name"]]
+        assert not [
+            item
+            for item in items(await client.get("/v1?limit=1000"))
+            if "." in item["name"] or "_sheaf" in item["name"]
+        ]
+
+    async def test_pages(self, client: Client, collection: str) -> None:
+        names = [f"z{collection}{number:02}" for number in range(25)]
+        for name in reversed(names):
+            await stored(client, name, {})
+        seen: list[str] = []
+        page: dict[str, Any] = {"next": f"z{collection}"}
+        while page["next"]:
+            page = (await client.get("/v1", params={"limit": 10, "cursor": page["next"]})).json()
+            assert len(page["items"]) <= 10
+            seen += [item["name"] for item in page["items"]]
+        assert seen[: len(names)] == names
+        assert len(set(seen)) == len(seen)
+
+    @pytest.mark.parametrize(
+        ("query", "code"),
+        [
+            ("limit=0", "invalid-parameter"),
+            ("limit=1001", "invalid-parameter"),
+            ("limit=x", "invalid-parameter"),
+            ("limit=1&limit=2", "invalid-parameter"),
+            ("cursor=a.b", "invalid-cursor"),
+            ("sort=name", "unknown-parameter"),
+        ],
+    )
+    async def test_refuses(self, client: Client, query: str, code: str) -> None:
+        refusal(await client.get(f"/v1?{query}"), 400, code)
 
     @pytest.mark.parametrize("name", ["_sheaf.secrets", "system.users", "1st", "a.b", "a$b", "a" * 101, "a b", "ä"])
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])

@@ -19,7 +19,7 @@ UUID4 = "8a8f0a5e-2b7c-4c2d-9a63-1f0e5d4c3b2a"
 
 
 async def id_type(client: Client, collection: str) -> str | None:
-    return next(item["id_type"] for item in items(await client.get("/v1")) if item["name"] == collection)
+    return next(item["id_type"] for item in items(await client.get("/v1?limit=1000")) if item["name"] == collection)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ REQUESTS: Final[list[tuple[str, str, dict[str, Any]]]] = [
     ("GET", "/v1/t:quarantine", {}),
     ("POST", "/v1/t:ingest?format=ndjson", {"content": b'{"_id": "z"}\n', "headers": NDJSON}),
     ("GET", "/jobs", {}),
-    ("GET", "/openapi.json", {}),
+    ("GET", "/openapi.json?collections=all", {}),
 ]  # fmt: skip
 
 

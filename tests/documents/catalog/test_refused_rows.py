@@ -39,7 +39,7 @@ async def reader(mongo: EmbeddedMongo) -> AsyncGenerator[Connection]:
 
 
 async def test_a_row_with_its_problem(reader: Connection) -> None:
-    rows = orjson.loads(render.collections(await Catalog(reader, ()).summaries()).body)["items"]
+    rows = orjson.loads(render.collections(await Catalog(reader, ()).summaries(), 100).body)["items"]
     assert [row["name"] for row in rows] == NAMES
     for row in rows:
         if row["name"] == "secret":
