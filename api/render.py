@@ -19,10 +19,11 @@ from documents.codec.etag import CODINGS, representation_tag
 from documents.codec.extended import dump_extended, dump_extended_value
 from documents.codec.plain import dump
 from documents.codec.stored import StoredBatch, StoredDocument
+from documents.collections.admission import to_stored
+from documents.collections.attempt import Written
 from documents.collections.contracts import ContractReport
 from documents.collections.many import Affected, Item, Skipped
 from documents.collections.read import WHOLE, Counted, Page, Rows
-from documents.collections.write import Written, to_stored
 from documents.errors import StoreError
 from documents.indexes.planner import IndexReport
 from documents.query.projection import Projection

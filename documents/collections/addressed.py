@@ -9,9 +9,9 @@ from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import Address, read_address
 from documents.catalog.metadata import Kind
 from documents.codec.stored import StoredDocument
+from documents.collections.attempt import Target
 from documents.collections.selectors import by_id, is_collated
 from documents.collections.services import Services
-from documents.collections.write import Target
 from documents.database.deadline import Deadline, Running
 from documents.errors import DocumentNotFoundError, PreconditionFailedError
 from documents.types import MISSING

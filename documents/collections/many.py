@@ -15,11 +15,12 @@ from documents.catalog.addresses import id_key
 from documents.catalog.catalog import CollectionEntry
 from documents.catalog.metadata import Deed
 from documents.codec.stored import StoredDocument
+from documents.collections.admission import Admission, apply_change, validated
+from documents.collections.attempt import Target, Written, settle, update_of
 from documents.collections.operations import BulkMode, Change, Update
 from documents.collections.selectors import by_ids
 from documents.collections.services import Services
 from documents.collections.transactions import revocably, transact
-from documents.collections.write import Admission, Target, Written, apply_change, settle, update_of, validated
 from documents.contracts.counts import Discarded
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import translate

@@ -19,6 +19,8 @@ from documents.catalog.ids import first_id_type, read_address, read_url_id
 from documents.catalog.metadata import Deed, Kind
 from documents.collections import many, read, write
 from documents.collections.addressed import all_at, at_address
+from documents.collections.admission import admit, check_sent, key_of
+from documents.collections.attempt import Target, Written
 from documents.collections.checks import check_change
 from documents.collections.contracts import ContractPlanner
 from documents.collections.exact_values import unpacked
@@ -43,7 +45,6 @@ from documents.collections.pointed import pointed
 from documents.collections.profiling import ProfilePlan, ReadProfile
 from documents.collections.selected import MAX_LIMIT, limit_of, select, select_some
 from documents.collections.services import Services
-from documents.collections.write import Target, Written
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
     DocumentNotFoundError,
@@ -259,12 +260,12 @@ class Planner:
             if operation.precondition.if_match is not None:
                 raise PreconditionFailedError(None)
             if not operation.literal:
-                write.check_sent(document)
+                check_sent(document)
             document = document if "_id" in document else {"_id": operation.id, **document}
         if isinstance(operation, Upsert):
-            write.key_of(entry, document, operation.on)
+            key_of(entry, document, operation.on)
         id_type = first_id_type(document)
-        write.admit(replace(entry, id_type=id_type), document)
+        admit(replace(entry, id_type=id_type), document)
         fixed = await self._services.catalog.fix_id_type(entry.name, id_type, session=session)
         return replace(fixed, contract=entry.contract)
 

@@ -20,9 +20,9 @@ from documents.catalog.addresses import id_key
 from documents.catalog.catalog import CollectionEntry
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
+from documents.collections.admission import Admission, admit, apply_change, key_of, upserted, value_at
 from documents.collections.operations import MergePatch
 from documents.collections.selectors import BINARY, by_id
-from documents.collections.write import Admission, admit, apply_change, key_of, upserted, value_at
 from documents.contracts.verdict import Lesson
 from documents.database.connection import as_bson
 from documents.database.failures import of_write_error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self, cast
 
 from documents.codec.formats import FORMATS
-from documents.collections.write import value_at
+from documents.collections.admission import value_at
 from documents.errors import (
     Fault,
     NothingFitsError,

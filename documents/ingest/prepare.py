@@ -16,7 +16,7 @@ from documents.codec.encode import encode_with_id
 from documents.codec.formats import FORMATS
 from documents.codec.records import Format, Record
 from documents.codec.writers import dump_canonical
-from documents.collections.write import Admission, admit, key_of
+from documents.collections.admission import Admission, admit, key_of
 from documents.contracts.verdict import Lesson
 from documents.errors import Fault, InputError
 from documents.ingest.expectations import Tally

@@ -6,7 +6,7 @@ from dataclasses import replace
 from documents.catalog.catalog import CollectionEntry
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
-from documents.collections.write import admit
+from documents.collections.admission import admit
 from documents.contracts.verdict import Lesson
 from documents.errors import InputError
 from documents.ingest.jobs import Load, Mode

@@ -15,9 +15,9 @@ from documents.catalog.catalog import CollectionEntry
 from documents.codec.encode import encode
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
+from documents.collections.admission import value_at
 from documents.collections.selectors import BINARY
 from documents.collections.services import Services
-from documents.collections.write import value_at
 from documents.contracts.counts import Discarded, path_of
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
