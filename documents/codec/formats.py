@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from documents.codec.avro import MAGIC as AVRO_MAGIC
+from documents.codec.avro import AvroReader
 from documents.codec.batch import (
     ParseBatch,
     parse_any_batch,
@@ -194,6 +196,15 @@ FORMATS: Final[Mapping[Format, FormatEntry]] = {
         extra="parquet",
         kept_as=Format.EJSON,
         begins=lambda head: head.startswith(MAGIC),
+    ),
+    Format.AVRO: FormatEntry(
+        "application/vnd.apache.avro",
+        (".avro",),
+        "a document a record, as its schema says",
+        lambda options: AvroReader(start=options.start),
+        extra="avro",
+        kept_as=Format.EJSON,
+        begins=lambda head: head.startswith(AVRO_MAGIC),
     ),
     Format.XLSX: FormatEntry(
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -27,6 +27,7 @@ class Format(StrEnum):
     TSV = "tsv"
     BSON = "bson"
     PARQUET = "parquet"
+    AVRO = "avro"
     XLSX = "xlsx"
 
 

@@ -42,7 +42,6 @@ _ALIENS: Final[Mapping[bytes, str]] = {
     b"\x89HDF": "an HDF5 file",
     b"ARROW1": "an Arrow file",
     b"ORC": "an ORC file",
-    b"Obj\x01": "an Avro file",
 }
 _ALIEN_TEXTS: Final = (
     (re.compile(rb"\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE), "an HTML page"),

@@ -28,6 +28,13 @@ def parquet() -> bytes:
     return file.getvalue()
 
 
+def avro() -> bytes:
+    file = io.BytesIO()
+    fields = [{"name": "n", "type": "int"}, {"name": "s", "type": "string"}]
+    importlib.import_module("fastavro").writer(file, {"type": "record", "name": "Row", "fields": fields}, ROWS)
+    return file.getvalue()
+
+
 def workbook() -> bytes:
     file, book = io.BytesIO(), importlib.import_module("openpyxl").Workbook()
     for row in ["n", "s"], *(list(row.values()) for row in ROWS):
@@ -44,6 +51,7 @@ FILES: Final[Mapping[Format, Callable[[], bytes]]] = {
     Format.TSV: lambda: b"n\ts\n1\tgood\n7\tbad\n",
     Format.BSON: lambda: b"".join(map(bson.encode, ROWS)),
     Format.PARQUET: parquet,
+    Format.AVRO: avro,
     Format.XLSX: workbook,
 }
 
