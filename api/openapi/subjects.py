@@ -13,7 +13,7 @@ from documents.catalog.declared import DeclaredModel
 from documents.models.declarations import index_models
 from documents.types import IdType
 
-MAX_FLEXIBLE: Final = 200
+MAX_FLEXIBLE: Final = 50
 """Flexible collections that get paths of their own where all are asked for; the general ones serve the rest as well."""
 
 TEXT_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[^{\u0000][^\u0000]*$"}

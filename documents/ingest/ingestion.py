@@ -202,7 +202,12 @@ class Ingestion(QuarantinePlans):
         await self.stores.uploads.remove(job_id)
 
     async def run(
-        self, job_id: str, source: Source | None = None, *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        job_id: str,
+        source: Source | None = None,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        is_wanted: Callable[[], bool] = lambda: False,
     ) -> AsyncGenerator[Progress]:
         """Work on an open job until it has ended, and yield how far it is.
 
@@ -212,6 +217,7 @@ class Ingestion(QuarantinePlans):
             job_id: Which.
             source: What it loads; None of one whose source is in the database.
             patience_seconds: How long to wait for a database that is out of reach.
+            is_wanted: Tells whether other jobs wait for this one to make room, as it does while its upload dawdles.
 
         Raises:
             JobConflictError: Another process works on it, or it has ended.
@@ -225,7 +231,7 @@ class Ingestion(QuarantinePlans):
             if claim.job.load.origin is Origin.QUARANTINE:
                 running = run_replay(self._services, stores, claim)
             else:
-                source = source or UploadSource(stores.uploads, stores.jobs, job_id)
+                source = source or UploadSource(stores.uploads, stores.jobs, job_id, is_wanted=is_wanted)
                 running = run_load(
                     self._services, stores, claim, source, budget=self._budget, patience_seconds=patience_seconds
                 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from documents.errors import JobConflictError, JobLostError, StoreError
 from documents.ingest.ingestion import Ingestion
 from documents.ingest.jobs import State
 from documents.ingest.load import PATIENCE_SECONDS
+from documents.ingest.meter import Progress
 
 AT_ONCE: Final = 2
 """Jobs that a process works on side by side; each has several transactions under way."""
@@ -40,6 +42,7 @@ class JobRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._short_slots = asyncio.Semaphore(SHORT_AT_ONCE)
+        self._waiting = Counter[asyncio.Semaphore]()
 
     def start(self, job_id: str, *, is_short: bool = False) -> asyncio.Task[None]:
         """Work on a job, unless this process does so already. Who awaits the task does not see it fail: the job tells.
@@ -91,7 +94,7 @@ class JobRunner:
                     await self._ingestion.staging(job.id).drop()
 
     async def _work(self, job_id: str, slots: asyncio.Semaphore) -> None:
-        async with slots:
+        async with self._turn(slots):
             try:
                 await self._go(job_id)
             except (JobConflictError, JobLostError) as error:
@@ -109,9 +112,26 @@ class JobRunner:
                 async for _ in undones:
                     pass
             return
-        async with aclosing(self._ingestion.run(job_id, patience_seconds=PATIENCE_SECONDS)) as progresses:
+        async with aclosing(self._run(job_id)) as progresses:
             async for _ in progresses:
                 pass
+
+    @asynccontextmanager
+    async def _turn(self, slots: asyncio.Semaphore) -> AsyncGenerator[None]:
+        self._waiting[slots] += 1
+        try:
+            await slots.acquire()
+        finally:
+            self._waiting[slots] -= 1
+        try:
+            yield
+        finally:
+            slots.release()
+
+    def _run(self, job_id: str) -> AsyncGenerator[Progress]:
+        return self._ingestion.run(
+            job_id, patience_seconds=PATIENCE_SECONDS, is_wanted=lambda: self._waiting[self._slots] > 0
+        )
 
 
 @asynccontextmanager

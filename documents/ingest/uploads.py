@@ -97,12 +97,16 @@ class UploadSource:
         uploads: Where it is.
         jobs: Where it stands whether all of it is here.
         job_id: Whose.
+        is_wanted: Tells whether other jobs wait for this one to make room.
     """
 
-    def __init__(self, uploads: UploadStore, jobs: JobStore, job_id: str) -> None:
+    def __init__(
+        self, uploads: UploadStore, jobs: JobStore, job_id: str, *, is_wanted: Callable[[], bool] = lambda: False
+    ) -> None:
         self._uploads = uploads
         self._jobs = jobs
         self._job_id = job_id
+        self._is_wanted = is_wanted
         self.read_bytes = 0
         self.total_bytes: int | None = None
 
@@ -110,15 +114,16 @@ class UploadSource:
         """Yield the upload in pieces.
 
         Raises:
-            UploadPausedError: Nothing more has come for a minute, or nobody wants more of it.
+            UploadPausedError: Nothing more has come for a minute, or for a moment while other jobs wait; or the job
+                has ended.
         """
-        number, silence = 0, Deadline(SILENCE_SECONDS)
+        number, silence, has_waited = 0, Deadline(SILENCE_SECONDS), False
         while True:
             with Running(Deadline(STEP_SECONDS), writes=False):
                 chunk = await self._uploads.read(self._job_id, number)
                 job = None if chunk is not None else await self._jobs.get(self._job_id)
             if chunk is not None:
-                number, silence = number + 1, Deadline(SILENCE_SECONDS)
+                number, silence, has_waited = number + 1, Deadline(SILENCE_SECONDS), False
                 self.read_bytes += len(chunk)
                 yield chunk
             elif job is None or job.upload is None or job.state is not State.OPEN or job.is_cancelling:
@@ -127,10 +132,11 @@ class UploadSource:
                 if self.read_bytes >= (job.upload.size_bytes or 0):
                     self.total_bytes = job.upload.size_bytes
                     return
-            elif silence.remaining() <= 0:
+            elif silence.remaining() <= 0 or (has_waited and self._is_wanted()):
                 raise UploadPausedError
             else:
                 await self._uploads.arrival(self._job_id, seconds=POLL_SECONDS)
+                has_waited = True
 
 
 class UploadPausedError(Exception):

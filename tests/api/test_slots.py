@@ -4,10 +4,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
+import httpx
 import pytest
 
 from api.slots import Kind, Slots, kind_of
+from documents.ingest.runner import AT_ONCE
 from tests.api.hostile.attack import receive
 from tests.server import Server, serve
 
@@ -90,6 +93,33 @@ def test_an_upload_that_dawdles_is_cut(narrow: Server, open_sockets: ExitStack) 
             continue
     assert received.startswith(b"HTTP/1.1 408"), received
     assert b"request-timeout" in received
+
+
+def test_uploads_that_dawdle_hold_up_no_load(server: Server, open_sockets: ExitStack) -> None:
+    line = b'{"text": "' + b"x" * 1000 + b'"}\n'
+    head = (
+        b"POST /v1/dawdled:ingest" + HEAD + b"Content-Type: application/x-ndjson\r\nContent-Length: 100000000\r\n\r\n"
+    )
+    for _ in range(AT_ONCE + 1):
+        connect(server, open_sockets, head + line * 3000)
+    with server.client(seconds=60) as client:
+        until = time.monotonic() + 30
+        while len(working(client)) < AT_ONCE:
+            assert time.monotonic() < until, "the uploads are not worked on"
+            time.sleep(0.1)
+        headers = {"Content-Type": "application/x-ndjson"}
+        answer = client.post("/v1/whole:ingest", content=line * 3000, headers=headers)
+        job = answer.json()["id"]
+        until = time.monotonic() + 30
+        while (report := client.get(f"/jobs/{job}").json())["state"] != "done":
+            assert time.monotonic() < until, report
+            time.sleep(0.1)
+        assert report["written"] == 3000
+
+
+def working(client: httpx.Client) -> list[Any]:
+    jobs = client.get("/jobs?collection=dawdled").json()["items"]
+    return [job for job in jobs if job["received"] > 1000]
 
 
 def test_a_reader_that_reads_nothing_is_cut(narrow: Server, open_sockets: ExitStack) -> None:
