@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast fuzz messy test-mock check format bench bench-quick lock clean
+.PHONY: help run test test-fast chaos fuzz messy test-mock check format bench bench-quick lock clean
 
 help: ## Show what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -20,6 +20,9 @@ test: .venv/.dev ## Run every test, against a real MongoDB that the tests start
 
 test-fast: .venv/.dev ## The tests of the store and of the house that take little, in about a minute and a half
 	$(BIN)/python -m pytest -n auto --dist loadgroup tests/documents tests/house tests/contracts -m "not alone and not slow"
+
+chaos: .venv/.dev ## Freeze, kill, cut and fill MongoDB at random for twenty minutes, and account for every write
+	$(BIN)/python -m tests.chaos
 
 fuzz: .venv/.dev ## Hold the served API against its OpenAPI document with Schemathesis, for some minutes
 	$(BIN)/python -m pytest -m fuzz

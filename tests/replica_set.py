@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -24,11 +25,12 @@ class Member:
     Args:
         folder: Of its data.
         port: Where it listens.
+        door: Under which port the others know it.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, door: int) -> None:
         self.folder, self.port = folder, port
-        self.address = f"{LOOPBACK}:{port}"
+        self.address = f"{LOOPBACK}:{door}"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -88,10 +90,15 @@ class ReplicaSet:
 
     Args:
         folder: Of their data.
+        doors: Ports under which they are known, where those are not their own.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.members = [Member(folder / str(number), next(offer_ports(0))) for number in range(3)]
+    def __init__(self, folder: Path, *, doors: Sequence[int] | None = None) -> None:
+        ports = [next(offer_ports(0)) for _ in range(3)]
+        self.members = [
+            Member(folder / str(number), port, door)
+            for number, (port, door) in enumerate(zip(ports, doors or ports, strict=True))
+        ]
         hosts = ",".join(member.address for member in self.members)
         self.uri = f"mongodb://{hosts}/?replicaSet={NAME}"
 

@@ -141,6 +141,11 @@ def _out_of_reach(_: Exception, lost: Outcome | None) -> StoreError:
     return DatabaseUnavailableError("MongoDB cannot be reached.", "not-applied" if lost else None)
 
 
+def _no_connection(_: Exception, lost: Outcome | None) -> StoreError:
+    # The driver may have waited for it to send a write once more, of which the first answer was lost.
+    return DatabaseUnavailableError("No connection to MongoDB was free in time.", lost)
+
+
 def _of_duplicate(error: DuplicateKeyError, _: Outcome | None) -> StoreError:
     return unique_violation(error.details or {})
 
@@ -156,7 +161,7 @@ _BY_CLASS: Final[Sequence[tuple[type[Exception], Callable[[Any, Outcome | None],
     (BulkWriteError, _of_bulk),
     (DocumentTooLarge, lambda _, __: _too_large()),
     (ServerSelectionTimeoutError, _out_of_reach),
-    (WaitQueueTimeoutError, _out_of_reach),
+    (WaitQueueTimeoutError, _no_connection),
     (WriteConcernError, _unconfirmed),
 )
 """Tried in this order, before time-outs and codes."""
