@@ -13,8 +13,8 @@ import yaml
 from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
 from documents.codec.sniff import sniff
+from documents.contracts.expectations import to_json
 from documents.errors import Fault, InvalidParameterError
-from documents.ingest.expectations import to_json
 from documents.ingest.jobs import Cursor, Load, Mode, Origin
 from documents.ingest.sources.kinds import STANDARD_INPUT, find_places
 from documents.ingest.sources.source import Place, PlaceSource, Seen, Source

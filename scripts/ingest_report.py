@@ -172,6 +172,8 @@ def show_preview(preview: Preview) -> None:
     if preview.skipped:
         say(f"{preview.skipped:,} more are passed over, since they are not new.")
     show_codes({code: (count, preview.faults[code]) for code, count in aside.most_common()})
+    if preview.drift:
+        say(f"The first records differ from what is in {load.collection}: {preview.drift}.")
     if preview.learned:
         say(f"The contract would learn {'; '.join(map(lesson_to_text, preview.learned))}.")
     if preview.discarded:

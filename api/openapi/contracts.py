@@ -24,6 +24,11 @@ _CONTRACT: Final[dict[str, Any]] = {
         "default": DEFAULT_NEW_FIELDS,
         "description": "How many fields may be learned.",
     },
+    "expect": {
+        "type": ["object", "null"],
+        "description": "What the records of a load should be together: `rows`, `fields` and `unique`.",
+        "examples": [{"rows": {"min": 1}, "fields": {"sku": {"unique": True}}}],
+    },
     "mirror": {"type": "boolean", "default": False, "description": "Whether MongoDB validates, too."},
 }
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from documents.catalog.addresses import is_same_id
 from documents.catalog.catalog import CollectionEntry
@@ -17,6 +16,7 @@ from documents.codec.strict import check_keys
 from documents.collections.operations import JsonPatch, MergePatch
 from documents.contracts.verdict import Lesson
 from documents.errors import DocumentTooLargeError, Fault, InvalidDocumentError
+from documents.query.paths import value_at
 from documents.types import MAX_DOCUMENT_BYTES, MISSING, Document
 
 
@@ -175,13 +175,6 @@ def key_of(entry: CollectionEntry, document: Document, on: Sequence[str]) -> Doc
                 "The key is of the wrong type.", [Fault("/" + path.replace(".", "/"), "wrong-type", str(error))]
             ) from None
     return selector
-
-
-def value_at(value: object, path: str) -> object:
-    """Return what a document has at a dotted path, not looking into arrays; MISSING if it has nothing there."""
-    for segment in path.split("."):
-        value = cast("Document", value).get(segment, MISSING) if isinstance(value, dict) else MISSING
-    return value
 
 
 def under_id(document: Document, document_id: object) -> Document:

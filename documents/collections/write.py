@@ -27,7 +27,6 @@ from documents.collections.admission import (
     under_id,
     upserted,
     validated,
-    value_at,
 )
 from documents.collections.attempt import (
     ATTEMPTS,
@@ -49,6 +48,7 @@ from documents.collections.selectors import BINARY, by_id, is_collated
 from documents.database.connection import as_bson
 from documents.database.failures import unique_violation
 from documents.errors import DocumentNotFoundError, UniqueViolationError, WriteConflictError
+from documents.query.paths import value_at
 from documents.query.update import parse_update
 from documents.types import MISSING, Document, IdType
 

@@ -15,13 +15,14 @@ from typing import Any, Final, cast
 
 import orjson
 
+from documents.contracts.expectations import Expectations, to_json
 from documents.contracts.grammar import BSON_TYPE, find_schema_faults
 from documents.contracts.kinds import TO_JSON_TYPE
 from documents.contracts.node import Node, build_root, has_rules, rules_of
 from documents.contracts.rules import Rules, UnusableSchemaError, find_meta_faults, name_test
 from documents.contracts.verdict import TOO_MUCH, Admitted, Lesson, Misfit, Mode, Modes, Rejected
 from documents.contracts.walk import Walk
-from documents.errors import Fault, InvalidContractError
+from documents.errors import Fault, InvalidContractError, InvalidParameterError
 from documents.types import MISSING, Coerce, Document, child
 
 DEFAULT_NEW_FIELDS: Final = 50
@@ -34,7 +35,7 @@ _MODES: Final[Mapping[str, Sequence[Mode]]] = {
     "types": tuple(Mode),
     "required": (Mode.EVOLVE, Mode.FREEZE, Mode.QUARANTINE),
 }
-_MEMBERS: Final = ("schema", *_MODES, "max_new_fields", "mirror")
+_MEMBERS: Final = ("schema", *_MODES, "max_new_fields", "mirror", "expect")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Contract:
         modes: What becomes of what does not fit.
         max_new_fields: How many fields may be learned until the contract is set again.
         mirror: Whether MongoDB validates, too, as far as its `$jsonSchema` can say the same.
+        expect: What the records of a load should be together (`Expectations`); None for anything.
         version: From 1 on; 0 for one that is not stored.
         learned_fields: How many have been learned since it was set.
     """
@@ -54,6 +56,7 @@ class Contract:
     modes: Modes = field(default_factory=Modes)
     max_new_fields: int = DEFAULT_NEW_FIELDS
     mirror: bool = False
+    expect: Mapping[str, Any] | None = None
     version: int = 0
     learned_fields: int = 0
 
@@ -111,6 +114,7 @@ class Contract:
             "required": str(self.modes.required),
             "max_new_fields": self.max_new_fields,
             "mirror": self.mirror,
+            **({} if self.expect is None else {"expect": dict(self.expect)}),
         }
 
     def compiled(self) -> list[Fault]:
@@ -153,7 +157,7 @@ def _elements(node: Node | None) -> Node | None:
 
 
 def parse_contract(value: object) -> Contract:
-    """Read a contract as it is sent: `{"schema", "fields", "types", "required", "max_new_fields", "mirror"}`.
+    """Read a contract as it is sent: `{"schema", "fields", "types", "required", "max_new_fields", "mirror", "expect"}`.
 
     All but the schema may be left out. The modes are `freeze` then, so that nothing is changed unasked.
 
@@ -175,7 +179,7 @@ def parse_contract(value: object) -> Contract:
         if key not in _MEMBERS
     ]
     schema = members.get("schema", MISSING)
-    faults += [*_schema_faults(schema), *_mode_faults(members), *_limit_faults(members)]
+    faults += [*_schema_faults(schema), *_mode_faults(members), *_limit_faults(members), *_expect_faults(members)]
     if faults:
         raise _invalid(faults)
     contract = Contract(
@@ -183,6 +187,7 @@ def parse_contract(value: object) -> Contract:
         modes=Modes(**{name: Mode(members.get(name, Mode.FREEZE)) for name in _MODES}),
         max_new_fields=members.get("max_new_fields", DEFAULT_NEW_FIELDS),
         mirror=members.get("mirror", False),
+        expect=members.get("expect"),
     )
     faults = contract.compiled()
     if faults:
@@ -219,6 +224,18 @@ def _limit_faults(members: Mapping[str, Any]) -> list[Fault]:
     if not isinstance(members.get("mirror", False), bool):
         faults.append(Fault("/mirror", "wrong-type", "true or false is needed here."))
     return faults
+
+
+def _expect_faults(members: Mapping[str, Any]) -> list[Fault]:
+    if members.get("expect") is None:
+        return []
+    try:
+        Expectations.parse(to_json(members["expect"]))
+    except InvalidParameterError as error:
+        return [Fault("/expect", "invalid", fault.detail) for fault in error.faults]
+    except TypeError:  # as of a schema
+        return [Fault("/expect", "not-json", "It has a value that JSON, as it is read here, has not.")]
+    return []
 
 
 def _invalid(faults: Sequence[Fault]) -> InvalidContractError:

@@ -254,6 +254,7 @@ def _from_record(record: Document) -> ContractVersion:
             modes=Modes(Mode(stored["fields"]), Mode(stored["types"]), Mode(stored["required"])),
             max_new_fields=stored["max_new_fields"],
             mirror=stored["mirror"],
+            expect=stored.get("expect"),
             version=version,
             learned_fields=int(record["learned_fields"]),
         )

@@ -16,10 +16,10 @@ from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
+from documents.contracts.expectations import Tally
 from documents.database.connection import Connection
 from documents.database.failures import unique_violation
 from documents.errors import Fault
-from documents.ingest.expectations import Tally
 from documents.types import SYSTEM_PREFIX, Document
 
 BATCHES: Final = f"{SYSTEM_PREFIX}batches"

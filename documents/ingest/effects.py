@@ -20,7 +20,7 @@ from documents.catalog.addresses import id_key
 from documents.catalog.catalog import CollectionEntry
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
-from documents.collections.admission import Admission, admit, apply_change, key_of, upserted, value_at
+from documents.collections.admission import Admission, admit, apply_change, key_of, upserted
 from documents.collections.operations import MergePatch
 from documents.collections.selectors import BINARY, by_id
 from documents.contracts.verdict import Lesson
@@ -31,6 +31,7 @@ from documents.ingest.batches import Counts, digest_of
 from documents.ingest.jobs import Mode
 from documents.ingest.prepare import Item, Keyed, note_admission, reject_of
 from documents.ingest.quarantine import Reject
+from documents.query.paths import value_at
 from documents.types import MISSING, Document
 
 NEWER: Final = Fault(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Self, cast
 
 from documents.codec.formats import FORMATS
-from documents.collections.admission import value_at
 from documents.errors import (
     Fault,
     NothingFitsError,
@@ -19,6 +18,7 @@ from documents.ingest.jobs import Load, Mode
 from documents.ingest.limit import Limit
 from documents.ingest.quarantine import Usage
 from documents.ingest.reading import Batch
+from documents.query.paths import value_at
 from documents.settings import Settings
 from documents.types import MISSING
 

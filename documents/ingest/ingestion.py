@@ -9,9 +9,11 @@ from typing import Final
 from documents.access.actions import Action
 from documents.access.policy import Policy
 from documents.access.rules import Feature
+from documents.catalog.catalog import CollectionEntry
 from documents.catalog.ids import read_address
 from documents.catalog.metadata import Deed
 from documents.collections.services import Services
+from documents.contracts.expectations import to_json
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
     IndexRequiredError,
@@ -53,6 +55,10 @@ _ACTIONS: Final[Mapping[Mode, tuple[Action, ...]]] = {
     Mode.MERGE: (Action.CREATE, Action.UPDATE),
     Mode.DELETE: (Action.DELETE,),
 }
+
+
+_WHOLE: Final = frozenset({Mode.INSERT, Mode.UPSERT, Mode.REPLACE})
+"""Modes whose records are whole documents, which alone a contract expects something of."""
 
 
 class Ingestion(QuarantinePlans):
@@ -97,7 +103,7 @@ class Ingestion(QuarantinePlans):
                 f"To {operation.mode} by {', '.join(operation.on)}, the collection needs a unique index over it. "
                 f"PUT /v1/{operation.collection}:indexes makes one."
             )
-        operation = typed(operation, entry)
+        operation = _as_expected(typed(operation, entry), entry)
         if operation.all_or_nothing and operation.max_bad is None:
             operation = replace(operation, max_bad="0")
         return Plan(partial(self._create, operation, policy.name, makes_index=needs_index), writes=True)
@@ -339,3 +345,11 @@ class Ingestion(QuarantinePlans):
     async def _begin_undo(self, operation: UndoJob) -> JobReport:
         await self.stores.jobs.begin_undo(operation.id, force=operation.force)
         return await self.report(operation.id)
+
+
+def _as_expected(load: Load, entry: CollectionEntry) -> Load:
+    """Return a load that expects what the contract does, unless it says so itself."""
+    contract = entry.contract
+    if load.expect is not None or load.mode not in _WHOLE or contract is None or contract.expect is None:
+        return load
+    return replace(load, expect=to_json(contract.expect))

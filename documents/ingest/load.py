@@ -8,13 +8,13 @@ from typing import Final
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from documents.collections.services import Services
+from documents.contracts.expectations import Expectations
 from documents.database.deadline import Deadline, Running
 from documents.errors import InvalidParameterError
 from documents.ingest.batch_run import BatchRun
 from documents.ingest.batches import BatchStore, Outcome
 from documents.ingest.claim import SLOTS, STEP_SECONDS, Claim
 from documents.ingest.drift import check_drift
-from documents.ingest.expectations import Expectations
 from documents.ingest.gates import Budget, Gates, check_first
 from documents.ingest.jobs import Job, JobStore, State
 from documents.ingest.mapped import Mappings

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from documents.codec.formats import formats_with, make_reader
+from documents.contracts.expectations import Expectations
 from documents.errors import Fault, InvalidParameterError
-from documents.ingest.expectations import Expectations
 from documents.ingest.jobs import Load
 from documents.ingest.limit import Limit
 from documents.query.paths import is_field_path

@@ -17,9 +17,9 @@ from documents.codec.formats import FORMATS
 from documents.codec.records import Format, Record
 from documents.codec.writers import dump_canonical
 from documents.collections.admission import Admission, admit, key_of
+from documents.contracts.expectations import Tally
 from documents.contracts.verdict import Lesson
 from documents.errors import Fault, InputError
-from documents.ingest.expectations import Tally
 from documents.ingest.jobs import Mode
 from documents.ingest.quarantine import Reject
 from documents.types import Document, IdType

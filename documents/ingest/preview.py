@@ -21,6 +21,7 @@ from documents.contracts.verdict import Lesson
 from documents.database.deadline import Deadline, Running
 from documents.errors import Fault
 from documents.ingest.batches import RecordFault
+from documents.ingest.drift import describe, find_drift
 from documents.ingest.gates import check_first
 from documents.ingest.jobs import Load, Mode
 from documents.ingest.mapped import Mappings
@@ -64,6 +65,7 @@ class Preview:
         read_bytes: Of the source.
         total_bytes: Of the source, where that is known.
         notes: What this cannot tell.
+        drift: In which fields the first records differ from what is there, and how; empty where they do not.
         mapped: The first records before and after the mapping, if there is one.
     """
 
@@ -75,6 +77,7 @@ class Preview:
     faults: dict[str, list[RecordFault]] = field(default_factory=dict[str, list[RecordFault]])
     learned: dict[Lesson, None] = field(default_factory=dict[Lesson, None])
     discarded: Counter[str] = field(default_factory=Counter[str])
+    drift: str = ""
     profile: Profile = field(default_factory=Profile)
     columns: Sequence[Column] = ()
     read_bytes: int = 0
@@ -96,6 +99,7 @@ class Preview:
             "faults": [fault.to_dict() for faults in self.faults.values() for fault in faults],
             "learned": [lesson_to_text(lesson) for lesson in self.learned],
             "discarded": dict(self.discarded.most_common()),
+            "drift": self.drift,
             "columns": [{"name": column.name, "type": column.type} for column in self.columns],
             "bytes": self.read_bytes,
             "notes": list(self.notes),
@@ -149,8 +153,9 @@ async def preview_load(services: Services, load: Load, source: Source, mappings:
     object_ids = ObjectIds()
     async with aclosing(reader.batches(source)) as batches:
         async for batch in batches:
-            if not preview.received:
+            if not preview.received and batch.records:
                 check_first(load, batch)
+                preview.drift = describe((await find_drift(services, load, batch))[1])
             preview.skipped += batch.skipped
             entry = await asyncio.to_thread(_look, preview, entry, batch.records, object_ids)
             preview.columns = reader.columns or ()

@@ -10,9 +10,9 @@ from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
 from documents.codec.records import Record
-from documents.collections.write import value_at
 from documents.errors import Fault
 from documents.ingest.jobs import Cursor
+from documents.query.paths import value_at
 from documents.types import MISSING, child
 
 _Rank = tuple[str, Any]

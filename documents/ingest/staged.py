@@ -16,13 +16,13 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from documents.catalog.catalog import CollectionEntry
 from documents.codec.records import Record
 from documents.collections.services import Services
+from documents.contracts.expectations import Expectations
 from documents.database.deadline import Deadline, Running
 from documents.errors import ExpectationError, InputError, JobFailedError
 from documents.ingest.batch_run import BatchRun
 from documents.ingest.batches import BatchStore, Counts, Outcome
 from documents.ingest.claim import SLOTS, STEP_SECONDS, Claim
 from documents.ingest.effects import Effects
-from documents.ingest.expectations import Expectations
 from documents.ingest.gates import Gates
 from documents.ingest.jobs import JobStore
 from documents.ingest.meter import Meter, Progress

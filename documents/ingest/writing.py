@@ -15,10 +15,10 @@ from documents.catalog.catalog import CollectionEntry
 from documents.codec.encode import encode
 from documents.codec.records import Record
 from documents.codec.stored import StoredDocument
-from documents.collections.admission import value_at
 from documents.collections.selectors import BINARY
 from documents.collections.services import Services
 from documents.contracts.counts import Discarded, path_of
+from documents.contracts.expectations import Expectations
 from documents.database.deadline import Deadline, Running
 from documents.errors import (
     Fault,
@@ -30,7 +30,6 @@ from documents.errors import (
 from documents.ingest.batches import MAX_FAULTS, BatchStore, Outcome, RecordFault
 from documents.ingest.claim import Claim
 from documents.ingest.effects import Effects, KeyedBatch, RefusedError, ReplayGuard, insert_all, keys_of, token_of
-from documents.ingest.expectations import Expectations
 from documents.ingest.jobs import Load, Mode
 from documents.ingest.prepare import (
     IdRange,
@@ -43,6 +42,7 @@ from documents.ingest.prepare import (
 )
 from documents.ingest.quarantine import Reject
 from documents.ingest.reading import Batch
+from documents.query.paths import value_at
 from documents.types import MISSING, Document, IdType
 
 STEP_SECONDS: Final = 30.0

@@ -1,8 +1,9 @@
 """Dotted field paths: what they may look like, and which declared field they mean."""
 
-from typing import Final
+from typing import Final, cast
 
 from documents.query.refusal import RefusedError, shown
+from documents.types import MISSING, Document
 
 MAX_SEGMENTS: Final = 100
 DBREF_PARTS: Final = frozenset({"$ref", "$id", "$db"})
@@ -29,6 +30,13 @@ def checked_path(path: str, pointer: str, *, dbref: bool = False) -> str:
                 pointer, "invalid-path", f"A field name does not begin with $, as {shown(segment)} does."
             )
     return path
+
+
+def value_at(value: object, path: str) -> object:
+    """Return what a document has at a dotted path, not looking into arrays; MISSING if it has nothing there."""
+    for segment in path.split("."):
+        value = cast("Document", value).get(segment, MISSING) if isinstance(value, dict) else MISSING
+    return value
 
 
 def is_storable(text: str) -> bool:

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from documents.codec.records import Format
+from documents.contracts.expectations import to_json
 from documents.errors import ExpectationError, JobConflictError, TooManyBadError
 from documents.ingest import reading, staged, staging
-from documents.ingest.expectations import to_json
 from documents.ingest.jobs import Job, Load, Mode, State
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import load, ndjson, open_job, report, run, stored, undo, without_ids

@@ -10,9 +10,9 @@ from bson.int64 import Int64
 
 from documents.codec.formats import ReadOptions
 from documents.codec.records import Format
+from documents.contracts import expectations
+from documents.contracts.expectations import Expectations, Tally, to_json
 from documents.errors import DriftError, InvalidParameterError
-from documents.ingest import expectations
-from documents.ingest.expectations import Expectations, Tally, to_json
 from documents.ingest.jobs import Load, Mode
 from documents.lifecycle import Store
 from tests.documents.ingest.loading import load, ndjson, open_job, run

@@ -16,9 +16,8 @@ from typing import Any, Final, Self, cast
 import orjson
 from bson.decimal128 import Decimal128
 
-from documents.collections.admission import value_at
 from documents.errors import Fault, InvalidParameterError
-from documents.query.paths import is_field_path
+from documents.query.paths import is_field_path, value_at
 from documents.types import MISSING, Document
 
 MAX_RULES: Final = 100
