@@ -86,7 +86,8 @@ class _Splicer:
             return Element(ARRAY, name, self.array(element.payload, cast("list[Any]", value), pointer)).to_bytes()
         if _is_same(element.decode(), value):
             return element.to_bytes(name)
-        return element_of(name.decode(errors="replace"), value)
+        new = element_of("", value)  # its type, the end of a name that is empty, and the value
+        return b"".join((new[:1], name, new[1:]))  # the name need not be UTF-8
 
 
 def _aligned(waiting: list[Element], after: Sequence[Any]) -> list[tuple[Element | None, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
-from bson.binary import Binary
+from bson.binary import UUID_SUBTYPE, Binary
 from bson.code import Code
 from bson.datetime_ms import DatetimeMS
 from bson.dbref import DBRef
@@ -145,6 +145,10 @@ def _is_shown_as(stored: object, sent: Document) -> bool:
 
 
 def _binary(stored: object, text: str) -> object:
+    if isinstance(stored, Binary) and stored.subtype == UUID_SUBTYPE:  # a UUID, beside one that is not of 16 bytes
+        uuid = uuid_of(text)
+        if uuid is not None:
+            return uuid
     data = bytes_of(text)
     if data is None or not isinstance(stored, Binary):
         return data
