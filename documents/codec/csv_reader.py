@@ -14,7 +14,7 @@ from typing import Any, Final
 from documents.codec.csv_columns import CELLS, Cells, Column, infer_columns
 from documents.codec.csv_rows import Quoting, Row, Rows
 from documents.codec.dialect import FirstRow
-from documents.codec.header import fix_names
+from documents.codec.header import fix_names, path_of_column
 from documents.codec.options import ReadOptions
 from documents.codec.records import Cut, Record, size_of, too_large
 from documents.codec.strict import refuse_key
@@ -218,7 +218,7 @@ class Table:
         self.columns: Final = columns
         self._readers = [cells.of(column) for column in columns]
         self._nulls = frozenset({"", *nulls})
-        self._paths = [column.name.split(".") if nested else [column.name] for column in columns]
+        self._paths = [path_of_column(column.name, nested=nested) for column in columns]
         _check_paths(self._paths, any_keys=any_keys)
         self._fields = [(column.name, read) for column, read in zip(columns, self._readers, strict=True)]
         self._is_flat = all(len(path) == 1 for path in self._paths)
@@ -267,7 +267,7 @@ class Table:
 def check_names(names: Sequence[str], *, nested: bool, any_keys: bool = False) -> str | None:
     """Return why no document can be made with columns of these names; None if one can."""
     try:
-        _check_paths([name.split(".") if nested else [name] for name in names], any_keys=any_keys)
+        _check_paths([path_of_column(name, nested=nested) for name in names], any_keys=any_keys)
     except HeaderError as error:
         return str(error)
     return None

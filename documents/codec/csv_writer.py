@@ -18,12 +18,12 @@ from typing import Any, Final, cast
 
 import orjson
 
+from documents.codec.header import split_column
 from documents.codec.plain import dump
 from documents.codec.writers import Exported, values_of
 from documents.types import MISSING, Document
 
 _FORMULA: Final = re.compile(r"\s*+[=+\-@]|[\t\r]")
-_TOKENS: Final = re.compile(r"\\.|.|\\", re.DOTALL)
 
 
 def find_columns(documents: Iterable[Exported]) -> list[str]:
@@ -57,25 +57,14 @@ def _escape(key: str) -> str:
     return key.replace("\\", "\\\\").replace(".", "\\.")
 
 
-def _split(column: str) -> list[str]:
-    """Return the keys of a column's name, those that were escaped as they are."""
-    keys = [""]
-    for token in _TOKENS.findall(column):
-        if token.startswith("."):
-            keys.append("")
-        else:
-            keys[-1] += token[-1]
-    return keys
-
-
 def _finders(columns: Sequence[str]) -> list[Callable[[object], object]]:
     """Return what finds the cell of each column in a document.
 
     Where two fields of one document have the same name, each column finds the one that it names, and no other.
     """
-    shared = {".".join(_split(column)) for column in columns if "\\." in column}
+    shared = {".".join(split_column(column)) for column in columns if "\\." in column}
     return [
-        partial(_find_exactly, path=_split(column), otherwise=None if column in shared else column.split("."))
+        partial(_find_exactly, path=split_column(column), otherwise=None if column in shared else column.split("."))
         if "\\." in column or column in shared
         else partial(_find, path=column.split("."))
         for column in columns

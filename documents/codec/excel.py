@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 from documents.codec.csv_reader import check_names
 from documents.codec.dialect import FirstRow
 from documents.codec.extras import load_extra
-from documents.codec.header import fix_names
+from documents.codec.header import fix_names, path_of_column
 from documents.codec.options import ReadOptions
 from documents.codec.parquet_values import duration_text
 from documents.codec.records import Record
@@ -86,7 +86,7 @@ class ExcelReader(WholeFileReader):
             names = fixed
         if reason := check_names(names, nested=nested):
             raise WorkbookError(f"{reason} fix_header would call the columns {','.join(fixed)}.")
-        return [name.split(".") if nested else [name] for name in names]
+        return [path_of_column(name, nested=nested) for name in names]
 
 
 def check_size(file: IO[bytes]) -> None:

@@ -1,6 +1,33 @@
-"""Names of columns that no field can have, and those that it can have in their place."""
+"""Names of columns: what field each is of, and what a field can be called where a name is none."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
+
+_TOKENS: Final = re.compile(r"\\.|.|\\", re.DOTALL)
+
+
+def path_of_column(name: str, *, nested: bool) -> list[str]:
+    """Return the keys that lead to the field of a column.
+
+    Args:
+        name: Of the column. An export puts a backslash before a dot in a key where two columns would be named alike.
+        nested: Whether dots mean objects.
+    """
+    if not nested:
+        return [name]
+    return split_column(name) if "\\." in name else name.split(".")
+
+
+def split_column(name: str) -> list[str]:
+    """Return the keys of a name in which dots and backslashes that are part of a key are escaped."""
+    keys = [""]
+    for token in _TOKENS.findall(name):
+        if token.startswith("."):
+            keys.append("")
+        else:
+            keys[-1] += token[-1]
+    return keys
 
 
 def fix_names(names: Sequence[str], *, nested: bool) -> list[str]:

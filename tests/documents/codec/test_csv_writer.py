@@ -9,9 +9,11 @@ from bson.objectid import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
+from documents.codec.csv_reader import check_names
 from documents.codec.csv_writer import CsvWriter, find_columns
 from documents.codec.encode import encode
 from documents.codec.formats import ReadOptions, WriteOptions, make_writer
+from documents.codec.header import path_of_column, split_column
 from documents.codec.records import Format
 from documents.codec.stored import StoredDocument
 from tests.documents.codec.streams import read
@@ -121,3 +123,18 @@ def test_fields_of_the_same_name_lose_no_value(document: dict[str, Any]) -> None
 def test_a_column_that_shares_its_name_takes_nothing_of_the_other() -> None:
     documents: list[dict[str, Any]] = [{"a": {"b": 1}, "a.b": 2}, {"a.b": 3}, {"a": {"b": 4}}]
     assert write(CsvWriter(find_columns(documents)), documents) == ["a.b,a\\.b", "1,2", ",3", "4,"]
+
+
+@given(st.lists(st.lists(st.text("ab.\\", min_size=1), min_size=1, max_size=3), max_size=4))
+def test_escaped_names_lead_back_to_the_same_keys(paths: list[list[str]]) -> None:
+    for path in paths:
+        name = ".".join(key.replace("\\", "\\\\").replace(".", "\\.") for key in path)
+        assert split_column(name) == path
+        assert path_of_column(name, nested=False) == [name]
+        if any("." in key for key in path):
+            assert path_of_column(name, nested=True) == path
+
+
+def test_a_dot_that_is_part_of_a_key_is_refused_and_not_taken_for_an_object() -> None:
+    assert "'a.b' cannot be a field" in (check_names(["a\\.b"], nested=True) or "")
+    assert check_names(["a.b", "C:\\temp"], nested=True) is None
