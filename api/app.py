@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.responses import Response
@@ -20,6 +20,7 @@ from api.gate import Gate
 from api.lane import FastLane
 from api.observe.access_log import AccessLog
 from api.observe.log_lines import LineWriter, make_logger, send_records, writes_json
+from api.observe.metrics import Metrics
 from api.observe.observer import Observer
 from api.problems import BadRequestError, MethodNotAllowedError, NotFoundError, respond
 from api.project_routes import add_project_routes
@@ -64,7 +65,9 @@ class Application(FastAPI):
         self._document_routes = document_routes()
         logger = make_logger(settings, writer.write)
         write = writer.gather if writes_json(settings) else None
-        self._finished = (AccessLog(logger, write, is_complete=settings.access_log),)
+        self._slots = Slots.of(settings)
+        self.metrics: Final = Metrics(self._slots)
+        self._finished = (AccessLog(logger, write, is_complete=settings.access_log), self.metrics)
         self.router.routes.extend(self._document_routes)
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -78,7 +81,7 @@ class Application(FastAPI):
         gate = Gate(
             with_cors(Sites(Authentication(app), allowed=self._settings.cors_origins), self._settings.cors_origins),
             host=self._settings.host,
-            slots=Slots.of(self._settings),
+            slots=self._slots,
         )
         return Observer(gate, self._finished, self._draining)
 
@@ -104,8 +107,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 policies=read_policies(configured),
             ) as store,
             running_jobs(store.ingestion, is_idle=configured.read_only) as runner,
+            app.metrics.sampling(store),
         ):
-            yield {"store": store, "runner": runner, "draining": draining}
+            yield {"store": store, "runner": runner, "draining": draining, "metrics": app.metrics}
             writer.flush()
 
     app = Application(configured, draining, writer, lifespan=lifespan)

@@ -12,16 +12,19 @@ from http import HTTPStatus
 from importlib import import_module
 from multiprocessing import parent_process
 from socket import socket
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Final, cast
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead  # pyright: ignore[reportUnknownVariableType]  # its path has no type
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api.allocator import give_memory_back
 from api.collector import spare_the_collector
 from api.draining import Draining
+from api.observe import SHARED
 from api.problems import BadRequestError, HeadersTooLargeError, RequestTimeoutError, TooManyRequestsError, respond
 from api.transport import GatheringTransport
 from documents.errors import OverloadedError, StoreError
@@ -340,6 +343,7 @@ class DrainingProcesses(Multiprocess):
         """Start another in the place of one that has died, and say so."""
         for worker in self.processes:
             if not self.should_exit.is_set() and not worker.process.is_alive():
+                mark_process_dead(worker.pid, os.environ[SHARED])
                 _log.error(
                     "Worker %s died: %s. Another one is started.", worker.pid, _cause_of(worker.process.exitcode)
                 )
@@ -429,4 +433,6 @@ def run_server(
     listening = config.bind_socket()
     listening.listen(BACKLOG)  # so that whoever comes before the processes are up waits, and is not refused
     on_listening()
-    DrainingProcesses(config, sockets=[listening]).run()
+    with TemporaryDirectory(prefix="sheaf-metrics-") as folder:
+        os.environ[SHARED] = folder  # where the processes share their numbers
+        DrainingProcesses(config, sockets=[listening]).run()

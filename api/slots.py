@@ -70,6 +70,11 @@ class Slots:
             return TooManyRequestsError(detail, {"Retry-After": "1"})
         return None
 
+    @property
+    def total(self) -> int:
+        """How many are taken."""
+        return self._taken.total()
+
     def take(self, kind: Kind, caller: str) -> None:
         """Take a slot."""
         self._taken[kind] += 1

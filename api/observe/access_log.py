@@ -12,7 +12,6 @@ from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
 from api.observe.log_lines import Write
-from api.route import DocumentRoute
 from documents.access.policy import Policy
 from documents.lifecycle import Store
 from documents.telemetry import Observation
@@ -32,9 +31,8 @@ LINE: Final = (
 def route_of(scope: Scope) -> str:
     """Return the address of the route that served a request, with its parameters unfilled."""
     route = scope.get("route")
-    if type(route) is DocumentRoute:
-        return route.address
-    return getattr(route, "path", None) or UNROUTED
+    address: str | None = getattr(route, "address", None) or getattr(route, "path", None)
+    return address or UNROUTED
 
 
 class AccessLog:

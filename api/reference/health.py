@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it can serve."""
+"""Health: whether the process lives, and whether it can serve; and numbers of what it does."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -7,10 +7,19 @@ import orjson
 from starlette.responses import Response
 
 from api.exchange import Exchange
+from documents.access.actions import ServerAction
 from documents.database.deadline import Deadline, Running
 from documents.errors import UnavailableError
 
 PROBE_SECONDS: Final = 1.5
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def metrics(exchange: Exchange) -> Response:
+    """Show numbers to Prometheus, where the caller may see them."""
+    exchange.policy.require_on_server(ServerAction.METRICS)
+    body = await exchange.scope["state"]["metrics"].expose(exchange.store)
+    return Response(body, headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE)
 
 
 async def live(_: Exchange) -> Response:

@@ -31,6 +31,7 @@ ROUTES: Final[Sequence[Route]] = (
         "GET", "/health/ready", health.ready,
         name="isReady", summary="Whether requests would be served", answers=_ready, errors=HEALTH, tag="health",
     ),
+    Route("GET", "/metrics", health.metrics),
     Route("GET", "/openapi.json", handlers.openapi),
     Route("GET", "/docs", handlers.docs),
     Route("GET", "/docs/{asset}", handlers.docs_asset),

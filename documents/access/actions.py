@@ -3,6 +3,13 @@
 from enum import StrEnum
 
 
+class ServerAction(StrEnum):
+    """What concerns the server as a whole, and no collection."""
+
+    METRICS = "metrics"
+    """Read what `/metrics` counts."""
+
+
 class Action(StrEnum):
     """What a rule allows or denies."""
 

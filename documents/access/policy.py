@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from documents.access.actions import Action
+from documents.access.actions import Action, ServerAction
 from documents.access.grants import EVERYTHING, READING, Rights, bind
 from documents.access.principal import ANONYMOUS, SYSTEM, Principal
 from documents.access.rules import NO_POLICIES, Feature, Policies
@@ -57,6 +57,16 @@ class Policy:
         for action in actions:
             if not self.allows(collection, action):
                 raise ForbiddenError(f"This caller may not {action} in this collection.")
+
+    def require_on_server(self, action: ServerAction) -> None:
+        """Return when something that concerns the whole server is allowed.
+
+        Raises:
+            ForbiddenError: It is not.
+        """
+        granted = (action in self._policies.server.get(role, ()) for role in self.principal.roles)
+        if not self.principal.is_trusted and not any(granted):
+            raise ForbiddenError(f"This caller may not read the {action} of this server.")
 
     def require_feature(self, collection: str, feature: Feature) -> None:
         """Return when one of the dearer routes is allowed on a collection.

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from documents.access.actions import Action
+from documents.access.actions import Action, ServerAction
 from documents.access.issuer import Issuer
 from documents.query.paths import is_field_path, is_position
 from documents.types import COLLECTION_NAME
@@ -80,6 +80,9 @@ class Policies(_Strict):
 
     version: int = Field(1, ge=1, le=1, description="Of this format.")
     issuers: tuple[Issuer, ...] = Field((), description="Identity providers whose tokens are taken.")
+    server: dict[Name, tuple[ServerAction, ...]] = Field(
+        default_factory=dict, description="Role, then what it may do with the server as a whole: metrics."
+    )
     roles: dict[Name, dict[Pattern, Rule]] = Field(description="Role, then collection pattern, then rule.")
 
     def rule_for(self, role: str, collection: str) -> tuple[str, Rule] | None:

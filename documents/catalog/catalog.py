@@ -171,6 +171,9 @@ class Catalog:
         self.models: Mapping[str, DeclaredModel] = {model.name: model for model in models}
         self._declared = {name: CollectionEntry(name, model.id_type, model) for name, model in self.models.items()}
         self._cache: dict[str, _Cached] = {}
+        self.lookups = 0
+        """Times that MongoDB was asked for a collection."""
+
         self._fixing = asyncio.Lock()
         self._unique: dict[str, tuple[float, list[frozenset[str]]]] = {}
 
@@ -217,6 +220,7 @@ class Catalog:
             return known
         if not _NAME.fullmatch(name):
             raise CollectionNotFoundError(name)
+        self.lookups += 1
         return await self._look_up(name)
 
     async def learn(self, entry: CollectionEntry, lessons: Sequence[Lesson]) -> CollectionEntry:

@@ -140,6 +140,11 @@ class Coalescer(Generic[K, T, R]):
             if observation is not None and not observation.depth:
                 observation.database_seconds += perf_counter() - began
 
+    @property
+    def waiting(self) -> int:
+        """Callers whose batch has not left."""
+        return sum(len(lane.waiting) for lane in self._lanes.values())
+
     async def close(self) -> None:
         """Wait for the batches that are under way."""
         if self._alarm is not None:

@@ -30,7 +30,7 @@ class Committer:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._coalescer: Coalescer[str, bytes, None] = Coalescer(self._insert, limits=LIMITS, outcome="not-applied")
+        self.coalescer: Coalescer[str, bytes, None] = Coalescer(self._insert, limits=LIMITS, outcome="not-applied")
 
     async def insert(self, collection: str, raw: bytes, *, deadline: Deadline) -> None:
         """Return when the document is stored, durably.
@@ -39,11 +39,11 @@ class Committer:
             UniqueViolationError: Another document has the same id, or the same values under a unique index.
             UnavailableError: Its `outcome` says whether the document may have been stored all the same.
         """
-        await self._coalescer.submit(collection, raw, size=len(raw), deadline=deadline)
+        await self.coalescer.submit(collection, raw, size=len(raw), deadline=deadline)
 
     async def close(self) -> None:
         """Wait for what is under way."""
-        await self._coalescer.close()
+        await self.coalescer.close()
 
     async def _insert(self, collection: str, batch: Sequence[_Waiter]) -> None:
         target = self._connection.raw_collection(collection)

@@ -18,7 +18,7 @@ class Finder:
     """Reads lists, and those that are equal in every respect together."""
 
     def __init__(self) -> None:
-        self._coalescer: Coalescer[Hashable, Read, PageRead] = Coalescer(self._find, limits=LIMITS)
+        self.coalescer: Coalescer[Hashable, Read, PageRead] = Coalescer(self._find, limits=LIMITS)
 
     async def find(self, key: Hashable, read: Read, *, deadline: Deadline) -> PageRead:
         """Return what `read` gives.
@@ -28,11 +28,11 @@ class Finder:
             read: Asks MongoDB. Of those that wait under one key, one is called for all.
             deadline: The caller's own.
         """
-        return await self._coalescer.submit(key, read, size=1, deadline=deadline)
+        return await self.coalescer.submit(key, read, size=1, deadline=deadline)
 
     async def close(self) -> None:
         """Wait for what is under way."""
-        await self._coalescer.close()
+        await self.coalescer.close()
 
     async def _find(self, _: Hashable, batch: Sequence[Waiter[Read, PageRead]]) -> None:
         with Running(latest(batch), writes=False):

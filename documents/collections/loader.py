@@ -29,7 +29,7 @@ class Loader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._typical: dict[str, int] = {}
-        self._coalescer: Coalescer[Lane, object, StoredDocument | None] = Coalescer(self._find, limits=LIMITS)
+        self.coalescer: Coalescer[Lane, object, StoredDocument | None] = Coalescer(self._find, limits=LIMITS)
 
     async def load(
         self, collection: str, document_id: object, *, policy: str, deadline: Deadline
@@ -39,11 +39,11 @@ class Loader:
         Every write that was acknowledged before this call is seen.
         """
         size = self._typical.get(collection, TYPICAL_BYTES)
-        return await self._coalescer.submit((collection, policy), document_id, size=size, deadline=deadline)
+        return await self.coalescer.submit((collection, policy), document_id, size=size, deadline=deadline)
 
     async def close(self) -> None:
         """Wait for what is under way."""
-        await self._coalescer.close()
+        await self.coalescer.close()
 
     async def _find(self, lane: Lane, batch: Sequence[_Waiter]) -> None:
         collection, _ = lane

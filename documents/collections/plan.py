@@ -89,29 +89,29 @@ class Planner:
     """
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self.services: Final = services
         self.contracts = ContractPlanner(services)
 
     async def get(self, operation: Get, policy: Policy) -> read.GetPlan:
         """Plan a get."""
         policy.require(operation.collection, Action.READ)
-        return self._get(await self._services.catalog.get_bare(operation.collection), operation, policy)
+        return self._get(await self.services.catalog.get_bare(operation.collection), operation, policy)
 
     def get_at_once(self, operation: Get, policy: Policy) -> read.GetPlan | None:
         """Plan a get, or return None where MongoDB has to be asked about the collection first."""
         policy.require(operation.collection, Action.READ)
-        entry = self._services.catalog.get_known_or_none(operation.collection)
+        entry = self.services.catalog.get_known_or_none(operation.collection)
         return None if entry is None else self._get(entry, operation, policy)
 
     def _get(self, entry: CollectionEntry, operation: Get, policy: Policy) -> read.GetPlan:
         if entry.id_type is None and entry.kind is not Kind.VIEW:
             raise DocumentNotFoundError
-        return read.GetPlan(self._services, entry, read_address(operation.id, entry.id_type), policy.lane(entry.name))
+        return read.GetPlan(self.services, entry, read_address(operation.id, entry.id_type), policy.lane(entry.name))
 
     async def find(self, operation: Find, policy: Policy) -> read.FindPlan:
         """Plan a page of a list."""
         policy.require(operation.collection, Action.READ)
-        entry = await self._services.catalog.get(operation.collection)
+        entry = await self.services.catalog.get(operation.collection)
         selected = select(entry, operation.selection)
         by_score = operation.selection.text is not None and operation.sort is None
         sort = parse_sort(f"-{read.SCORE}" if by_score else operation.sort, pointer=f"{operation.place}sort")
@@ -119,7 +119,7 @@ class Planner:
             [entry.name.encode(), policy.rights(entry.name).fingerprint, sort.fingerprint(), selected.fingerprint()]
         )
         return read.FindPlan(
-            services=self._services,
+            services=self.services,
             collection=entry.name,
             collation=entry.collation,
             filter=selected,
@@ -129,54 +129,54 @@ class Planner:
             cursor=None if operation.cursor is None else await self._open(operation.cursor, scope),
             scope=scope,
             by_score=by_score,
-            count=read.CountPlan(self._services, entry.name, selected, operation.count) if operation.count else None,
+            count=read.CountPlan(self.services, entry.name, selected, operation.count) if operation.count else None,
         )
 
     async def _open(self, text: str, scope: bytes) -> Cursor:
-        cursor = open_cursor(text, secret=await self._services.cursor_secret.read(), scope=scope)
+        cursor = open_cursor(text, secret=await self.services.cursor_secret.read(), scope=scope)
         return replace(cursor, values=unpacked(cursor.values))
 
     async def count(self, operation: Count, policy: Policy) -> read.CountPlan:
         """Plan a count."""
         policy.require(operation.collection, Action.READ)
-        entry = await self._services.catalog.get(operation.collection)
-        return read.CountPlan(self._services, entry.name, select(entry, operation.selection), operation.mode)
+        entry = await self.services.catalog.get(operation.collection)
+        return read.CountPlan(self.services, entry.name, select(entry, operation.selection), operation.mode)
 
     async def aggregate(self, operation: Aggregate, policy: Policy) -> read.AggregatePlan:
         """Plan an aggregation."""
         policy.require(operation.collection, Action.READ)
         policy.require_feature(operation.collection, Feature.AGGREGATE)
-        entry = await self._services.catalog.get(operation.collection)
+        entry = await self.services.catalog.get(operation.collection)
         pipeline = parse_pipeline(operation.pipeline, entry.coerce)
         return read.AggregatePlan(
-            self._services, entry.name, pipeline, limit_of(operation.limit, place="/", default=MAX_LIMIT)
+            self.services, entry.name, pipeline, limit_of(operation.limit, place="/", default=MAX_LIMIT)
         )
 
     async def profile(self, operation: ReadProfile, policy: Policy) -> ProfilePlan:
         """Plan a look at a sample."""
         policy.require(operation.collection, Action.READ)
-        entry = await self._services.catalog.get(operation.collection)
+        entry = await self.services.catalog.get(operation.collection)
         selected = select(entry, operation.selection)
-        return ProfilePlan(self._services, entry.name, selected, operation.sample, operation.examples)
+        return ProfilePlan(self.services, entry.name, selected, operation.sample, operation.examples)
 
     async def update_many(self, operation: UpdateMany, policy: Policy) -> many.UpdateManyPlan:
         """Plan an update by filter."""
         policy.require(operation.collection, Action.UPDATE)
-        entry = await self._services.catalog.get(operation.collection)
+        entry = await self.services.catalog.get(operation.collection)
         entry.check_kind(Deed.CHANGE_MANY)
         selected = select_some(entry, operation.selection)
-        check_change(entry, operation.change, max_position=self._services.max_array_position)
+        check_change(entry, operation.change, max_position=self.services.max_array_position)
         return many.UpdateManyPlan(
-            self._services, entry, selected, operation.change, operation.max_affected, operation.literal
+            self.services, entry, selected, operation.change, operation.max_affected, operation.literal
         )
 
     async def delete_many(self, operation: DeleteMany, policy: Policy) -> many.DeleteManyPlan:
         """Plan a delete by filter."""
         policy.require(operation.collection, Action.DELETE)
-        entry = await self._services.catalog.get(operation.collection)
+        entry = await self.services.catalog.get(operation.collection)
         entry.check_kind(Deed.CHANGE_MANY)
         selected = select_some(entry, operation.selection)
-        return many.DeleteManyPlan(self._services, entry, selected, operation.max_affected)
+        return many.DeleteManyPlan(self.services, entry, selected, operation.max_affected)
 
     async def write(self, operation: Write, policy: Policy) -> WritePlan:
         """Plan a write of one document."""
@@ -198,13 +198,13 @@ class Planner:
         if items and all(isinstance(item, ForbiddenError) for item in items):
             raise cast("ForbiddenError", items[0])
         grouped = [isinstance(item, Insert) for item in operation.writes]
-        return many.BulkPlan(self._services, operation.collection, items, grouped, operation.mode)
+        return many.BulkPlan(self.services, operation.collection, items, grouped, operation.mode)
 
     async def transaction(self, operation: Transaction, policy: Policy) -> many.TransactionPlan:
         """Plan several writes, all or none."""
         known = _Known()
         items = [await self._item(item, policy, known) for item in operation.writes]
-        return many.TransactionPlan(self._services, items)
+        return many.TransactionPlan(self.services, items)
 
     async def _item(self, item: Write | Exception, policy: Policy, known: "_Known") -> many.Apply | StoreError:
         if isinstance(item, StoreError):
@@ -223,34 +223,34 @@ class Planner:
         if isinstance(operation, Upsert):
             await self._require_key(planned, operation.on, known)
         if isinstance(operation, Patch) and isinstance(operation.change, Update):
-            check_growth(operation.change.operators, self._services.max_array_position)
+            check_growth(operation.change.operators, self.services.max_array_position)
 
         async def apply(deadline: Deadline, session: AsyncClientSession | None) -> Written:
             if session is None:  # a bulk request may run for long after it was planned
-                entry = await self._services.catalog.renewed(planned)
+                entry = await self.services.catalog.renewed(planned)
             else:
                 entry = planned
                 entry.check_kind(Deed.TRANSACTION)
             if entry.id_type is None:
                 entry = await self._fix_id_type(entry, operation, session)
-            work = _APPLY[type(operation)](Target(self._services, entry, deadline, session), operation)
-            written = await pointed(self._services, entry.name, work)
+            work = _APPLY[type(operation)](Target(self.services, entry, deadline, session), operation)
+            written = await pointed(self.services, entry.name, work)
             if written.discarded is not None and session is None:  # a transaction counts once it is committed
-                await self._services.catalog.contracts.discards.add([written.discarded])
+                await self.services.catalog.contracts.discards.add([written.discarded])
             return replace(written, id_says_its_type=True) if entry.id_type is IdType.ANY else written
 
         return apply
 
     async def _entry(self, name: str, known: "_Known") -> CollectionEntry:
         if name not in known.entries:
-            known.entries[name] = await self._services.catalog.get_or_new(name)
+            known.entries[name] = await self.services.catalog.get_or_new(name)
         return known.entries[name]
 
     async def _fix_id_type(
         self, entry: CollectionEntry, operation: Write, session: AsyncClientSession | None
     ) -> CollectionEntry:
         if isinstance(operation, Patch | Delete):
-            made = await self._services.catalog.look_again(entry.name, session=session)
+            made = await self.services.catalog.look_again(entry.name, session=session)
             if made.id_type is None:
                 raise DocumentNotFoundError
             return made
@@ -266,14 +266,14 @@ class Planner:
             key_of(entry, document, operation.on)
         id_type = first_id_type(document)
         admit(replace(entry, id_type=id_type), document)
-        fixed = await self._services.catalog.fix_id_type(entry.name, id_type, session=session)
+        fixed = await self.services.catalog.fix_id_type(entry.name, id_type, session=session)
         return replace(fixed, contract=entry.contract)
 
     async def _require_key(self, entry: CollectionEntry, on: tuple[str, ...], known: "_Known") -> None:
         if on == ("_id",):
             return
         if entry.name not in known.unique_keys:
-            known.unique_keys[entry.name] = await self._services.catalog.unique_keys(entry.name)
+            known.unique_keys[entry.name] = await self.services.catalog.unique_keys(entry.name)
         if not any(key <= set(on) for key in known.unique_keys[entry.name]):
             raise IndexRequiredError(
                 f"An upsert on {', '.join(on)} needs a unique index there; without one two at once would both insert."

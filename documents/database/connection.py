@@ -19,6 +19,7 @@ from pymongo.write_concern import WriteConcern
 from documents.codec.plain import CODEC_OPTIONS, RAW_OPTIONS
 from documents.database.deadline import Deadline
 from documents.database.driver_wait import mend_driver_wait
+from documents.database.pool_watch import PoolWatch
 from documents.errors import DatabaseUnavailableError, DiskFullError
 from documents.types import Document
 
@@ -53,7 +54,8 @@ class Connection:
     """
 
     def __init__(self, uri: str, *, database: str, max_pool_size: int) -> None:
-        self.client: AsyncMongoClient[Document] = _client(uri, max_pool_size)
+        self.pool: Final = PoolWatch()
+        self.client: AsyncMongoClient[Document] = _client(uri, max_pool_size, self.pool)
         self._ending: AsyncMongoClient[Document] = _client(uri, 2)
         self.database: AsyncDatabase[Document] = self.client.get_database(
             database, codec_options=CODEC_OPTIONS, write_concern=DURABLE, read_concern=ReadConcern("local")
@@ -167,7 +169,7 @@ class Connection:
             await asyncio.gather(self.client.close(), self._ending.close())
 
 
-def _client(uri: str, max_pool_size: int) -> AsyncMongoClient[Any]:
+def _client(uri: str, max_pool_size: int, *listeners: PoolWatch) -> AsyncMongoClient[Any]:
     mend_driver_wait()
     return AsyncMongoClient(
         uri,
@@ -177,4 +179,5 @@ def _client(uri: str, max_pool_size: int) -> AsyncMongoClient[Any]:
         serverSelectionTimeoutMS=30000,  # the request's deadline is shorter and wins
         retryWrites=True,
         retryReads=True,
+        event_listeners=listeners,
     )
