@@ -67,6 +67,9 @@ class JobRunner:
                 await self._look()
             except StoreError as error:
                 _log.warning("Jobs were not looked for, which is tried again: %s", error.detail)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # the driver may answer a cancellation with an error of its own
+                raise asyncio.CancelledError
             await asyncio.sleep(LOOK_SECONDS)
 
     async def close(self) -> None:
