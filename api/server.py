@@ -21,7 +21,6 @@ from prometheus_client.multiprocess import mark_process_dead  # pyright: ignore[
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
-from api.allocator import give_memory_back
 from api.collector import spare_the_collector
 from api.draining import Draining
 from api.observe import SHARED
@@ -231,7 +230,6 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._serving = asyncio.current_task()
         self._stop_without_parent(self._loop)
-        give_memory_back()
         spare_the_collector()
         try:
             await super().startup(sockets=sockets)

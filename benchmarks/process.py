@@ -154,6 +154,11 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
+def resident_bytes(pid: int) -> int:
+    """Return the memory that one process has now."""
+    return _status_bytes(pid, "VmRSS")
+
+
 def _die_with_parent() -> list[str]:
     # Even a `kill -9` of the benchmark leaves nothing running.
     setpriv = shutil.which("setpriv")

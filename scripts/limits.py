@@ -124,6 +124,7 @@ FIXED: Final = (
     Fixed("Long jobs at once in a process", runner.AT_ONCE, "", "others wait"),
     Fixed("Short jobs at once in a process", runner.SHORT_AT_ONCE, "", "others wait"),
     Fixed("Document that is worked on without a thread", aside.LARGE_BYTES, "bytes", "nobody hears of it"),
+    Fixed("Large values worked on at once in a process", aside.AT_ONCE, "", "others wait"),
     Fixed("Faults that an error lists", problems.MAX_FAULTS, "", "the others are left out"),
 )
 _INTRODUCTION: Final = """# Limits
@@ -146,10 +147,9 @@ _FIXED: Final = """
 def render() -> str:
     """Return the page."""
     described = {name: (default, meaning) for name, default, meaning in describe_settings()}
-    names = [name for name in Settings.model_fields if name in TOLD]
-    rows = [(f"SHEAF_{name}".upper(), TOLD[name]) for name in names]
+    variables = {f"SHEAF_{name}".upper(): TOLD[name] for name in Settings.model_fields if name in TOLD}
     settings = "".join(
-        f"| `{name}` | `{described[name][0]}` | {described[name][1]} | {told} |\n" for name, told in rows
+        f"| `{name}` | `{described[name][0]}` | {described[name][1]} | {told} |\n" for name, told in variables.items()
     )
     fixed = "".join(f"| {each.what} | {f'{each.most:,} {each.unit}'.strip()} | {each.told} |\n" for each in FIXED)
     return f"{_INTRODUCTION}{settings}{_FIXED}{fixed}"

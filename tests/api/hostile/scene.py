@@ -64,7 +64,7 @@ class Scene:
 @contextmanager
 def set_up(server: Server, uri: str, database: str, *, workers: int = 1) -> Generator[Scene]:
     """Store the documents and start the witnesses, whose measuring goes on until the end of this."""
-    with server.client() as client:
+    with server.client(seconds=STARTING_SECONDS) as client:  # several processes take a while until one answers
         for collection, documents in DOCUMENTS.items():
             response = client.post(f"/v1/{collection}", json=documents)
             assert response.status_code == 201, response.text
