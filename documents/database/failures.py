@@ -1,5 +1,6 @@
 """What the driver raises, as errors of ours. By class and time-out first, by code only where a code is what tells."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from documents.errors import (
     DocumentTooLargeError,
     IndexRequiredError,
     InvalidDocumentError,
+    InvalidFilterError,
     InvalidParameterError,
     Outcome,
     PatchConflictError,
@@ -35,6 +37,9 @@ from documents.errors import (
 
 DUPLICATE_KEY_CODES: Final = frozenset({11000, 11001, 12582})
 UNAUTHORIZED: Final = 13
+BAD_VALUE: Final = 2
+_LOOP: Final = re.compile(r"\bloops?\b", re.IGNORECASE)
+"""What MongoDB calls the line around a polygon, or around a hole in it, where it says that it cannot be one."""
 VIEW_CODE: Final = 166
 """CommandNotSupportedOnView."""
 
@@ -112,6 +117,8 @@ def of_code(code: int) -> StoreError:
 
 def _of_refusal(code: int, details: Mapping[str, Any], *, writes: bool) -> StoreError:
     refused = refused_document(code, details)
+    if refused is None and not writes and code == BAD_VALUE and _LOOP.search(str(details.get("errmsg", ""))):
+        return InvalidFilterError("The lines of a polygon cross or repeat, or a hole in it is not inside.")
     if refused is None:
         return of_code(code)
     return refused if writes else InvalidParameterError("MongoDB does not take a value of the query.")
