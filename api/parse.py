@@ -66,13 +66,19 @@ def parse_find(exchange: Exchange) -> Find:
     )
 
 
-def parse_selection(exchange: Exchange) -> Selection:
-    """Read from the URL which documents an update or delete concerns."""
+def parse_selection(
+    exchange: Exchange, *, instead: str = "use Prefer: max-affected to bound what may be changed"
+) -> Selection:
+    """Read from the URL which documents something concerns.
+
+    Args:
+        exchange: The request.
+        instead: What to do instead of giving a parameter that only lists have.
+    """
     reserved = _reserved(exchange.parameters, RESERVED)
     for name in ("sort", "fields", "limit", "cursor"):
         if name in reserved:
-            detail = f"{name} has no meaning here; use Prefer: max-affected to bound what may be changed."
-            raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
+            raise _refused(name, f"{name} has no meaning here; {instead}.")
     return _selection(exchange.parameters, reserved, exchange.preferences)
 
 

@@ -41,6 +41,12 @@ ROUTES: Final[Sequence[Route]] = (
         parameters=("prefer",), body=lambda _: json_body(_QUERY),
     ),
     Route(
+        "GET", f"{COLLECTION}:count", handlers.count_selected, (Action.READ,),
+        name="countSelected{many}", summary="Count {many} by filters in the URL",
+        answers=plain_answer("The count.", "Count"),
+        errors=(*STORE, *QUERY), parameters=("q", "field-filters", "filter", "prefer"),
+    ),
+    Route(
         "POST", f"{COLLECTION}:count", handlers.count, (Action.READ,),
         name="count{many}", summary="Count {many}", answers=plain_answer("The count.", "Count"),
         errors=(*STORE, *BODY, *QUERY),

@@ -87,6 +87,28 @@ class TestCount:
         assert response.json() == {"count": 4, "count_kind": "exact"}
 
     @pytest.mark.parametrize(
+        ("query", "prefer", "counted"),
+        [
+            ("", "", {"count": 4, "count_kind": "exact"}),
+            ("?city=Paris", "", {"count": 2, "count_kind": "exact"}),
+            ("?city=Rome&sum[gt]=0", "", {"count": 0, "count_kind": "exact"}),
+            ('?filter={"sum":{"$gt":1}}', "count=bounded", {"count": 3, "count_kind": "exact"}),
+            ("", "count=estimated", {"count": 4, "count_kind": "estimated"}),
+        ],
+    )
+    async def test_counts_by_url(
+        self, client: Client, sales: str, query: str, prefer: str, counted: dict[str, object]
+    ) -> None:
+        response = await client.get(f"/v1/{sales}:count{query}", headers={"Prefer": prefer})
+        assert response.json() == counted
+        assert not (await client.head(f"/v1/{sales}:count{query}")).content
+
+    @pytest.mark.parametrize("name", ["sort", "fields", "limit", "cursor"])
+    async def test_refuses_what_only_lists_have(self, client: Client, sales: str, name: str) -> None:
+        problem = refusal(await client.get(f"/v1/{sales}:count?{name}=1"), 400, "invalid-parameter")
+        assert problem["faults"][0]["parameter"] == name
+
+    @pytest.mark.parametrize(
         ("body", "prefer", "expected"),
         [
             ({"filter": {"city": "Paris"}}, "", {"count": 2, "count_kind": "exact"}),
