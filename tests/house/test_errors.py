@@ -26,7 +26,7 @@ def _leaves(kind: type[StoreError] = StoreError) -> Iterator[type[StoreError]]:
 
 LEAVES = sorted({leaf for leaf in _leaves() if leaf.__module__ in ("documents.errors", "api.problems")}, key=str)
 DESCRIBED = [route for route in ROUTES if route.is_described]
-NAMED_PAGES = ("/openapi.json", "/docs", "/docs/{asset}", "/problems", "/problems/{code}")
+NAMED_PAGES = ("/metrics", "/openapi.json", "/docs", "/docs/{asset}", "/problems", "/problems/{code}")
 
 
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
