@@ -3,9 +3,9 @@
 import platform
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import typer
 from rich.markup import escape
@@ -18,14 +18,14 @@ from documents.indexes.compare import compare_indexes
 from documents.indexes.declared import declared_indexes
 from documents.lifecycle import Store, open_store
 from documents.models.discovery import ModelError
+from documents.project.project import find_project
 from documents.settings import Settings
 from documents.version import VERSION
 from scripts.console import RESULTS, announce, print_json
+from scripts.doctor_checks import Finding, check_clock, check_migrations, check_policies
 from scripts.exits import FAILED
 from scripts.options import AsJson, Database, DataDir, MongodbUri, settings_of
 from scripts.running import run
-
-Verdict: TypeAlias = Literal["ok", "warning", "error"]
 
 MARKS: Final = {"ok": "[green]ok[/green]     ", "warning": "[yellow]warning[/yellow]", "error": "[red]error[/red]  "}
 PACKAGES: Final = ("fastapi", "beanie", "pymongo", "pydantic", "uvicorn")
@@ -38,19 +38,10 @@ MENDED_SERVERS: Final = {6: None, 7: (7, 0, 35), 8: (8, 0, 24)}
 """The first release of each line without the holes that can be used before logging in; 6.0 has none any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    subject: str
-    verdict: Verdict
-    detail: str
-
-
 def doctor(
     data_dir: DataDir = None, mongodb_uri: MongodbUri = None, database: Database = None, *, as_json: AsJson = False
 ) -> None:
-    """Check versions, connection, replica set, models and indexes. Changes no data.
+    """Check versions, policies, connection, replica set, clock, migrations, models and indexes. Changes no data.
 
     Exits with 0 when all is well or there are only warnings, with 1 when something would not work.
     """
@@ -74,6 +65,7 @@ async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}")
     yield Finding("packages", "ok", ", ".join((f"sheaf {VERSION}", *(f"{name} {version(name)}" for name in PACKAGES))))
+    yield check_policies(settings)
     try:
         async with open_store(settings, announce=announce) as store:
             async for finding in _of_store(store):
@@ -94,6 +86,10 @@ async def _of_store(store: Store) -> AsyncIterator[Finding]:
     yield _of_topology(hello)
     if store.settings.mongodb_uri is None:
         yield _of_disk(store.settings)
+    for finding in await check_clock(store.connection):
+        yield finding
+    for finding in await check_migrations(store.connection, find_project(store.settings)):
+        yield finding
     yield Finding("models", "ok", ", ".join(sorted(store.catalog.models)) or "none")
     for name, model in sorted(store.catalog.models.items()):
         plan = await compare_indexes(store.connection.collection(name), declared_indexes(model.model))
