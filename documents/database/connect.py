@@ -35,7 +35,18 @@ REASONS: Final[Sequence[tuple[type[BaseException], str]]] = (
     (TimeoutError, "does not answer"),
 )
 """What a failure to reach a server says of it. Tried in this order."""
-TLS_FAILS: Final = "does not speak TLS as the URI wants it"
+
+HANDSHAKES: Final[Sequence[tuple[str, str]]] = (
+    ("certificate has expired", "has a certificate that has expired"),
+    ("certificate is not valid for", "has a certificate for another name than the URI has"),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "has a certificate of an issuer that is not trusted (tlsCAFile in the URI names one that is)",
+    ),
+    ("SSL", "does not speak TLS as the URI wants it"),
+    ("closed", "closes connections (it may want TLS, or a certificate: tls=true or tlsCertificateKeyFile in the URI)"),
+)
+"""What the words of the driver say of a server that takes connections. Tried in this order."""
 
 _log = logging.getLogger("sheaf")
 
@@ -167,7 +178,8 @@ async def _probe(host: str, port: int | None, server: ServerDescription) -> str:
     except OSError as error:
         return next((reason for kind, reason in REASONS if isinstance(error, kind)), "cannot be connected to")
     writer.close()
-    return TLS_FAILS if "SSL" in str(server.error) else "does not answer"
+    words = str(server.error)
+    return next((reason for part, reason in HANDSHAKES if part in words), "does not answer")
 
 
 def _malformed(uri: str, error: Exception) -> SettingsError:

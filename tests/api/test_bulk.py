@@ -1,11 +1,13 @@
 """Several writes in one request: bulk and transaction."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
 
+from documents.collections.many import CHUNK
 from documents.lifecycle import Store
 from tests.api.answers import ids, items, refusal, stored
 
@@ -270,3 +272,24 @@ class TestTransaction:
             body = {"operations": [{**operation, "collection": name}]}
             problem = refusal(await client.post("/v1:transaction", json=body), 404, "operation-failed")
             assert problem["cause"]["code"] == "collection-not-found"
+
+
+class TestContractSetMeanwhile:
+    @pytest.mark.parametrize(("mode", "in_flight"), [("ordered", 1), ("unordered", CHUNK)])
+    async def test_the_rest_of_a_bulk_request_obeys_it(
+        self, client: Client, store: Store, collection: str, mode: str, in_flight: int
+    ) -> None:
+        documents = store.connection.collection(collection)
+        inserts = [{"op": "insert", "document": {"_id": number}} for number in range(10_000)]
+        bulk = asyncio.create_task(client.post(f"/v1/{collection}:bulk?mode={mode}", json=inserts))
+        while not await documents.estimated_document_count():
+            assert not bulk.done(), bulk.result().text
+        response = await client.put(f"/v1/{collection}:contract", json={"schema": {"required": ["name"]}})
+        assert response.status_code == 201, response.text
+        stored_by_then = await documents.count_documents({})
+        statuses = [item["status"] for item in items(await bulk)]
+        created = statuses.count(201)
+        assert await documents.count_documents({}) == created
+        assert 0 < created <= stored_by_then + in_flight < len(inserts)
+        rest = statuses[created:] if mode == "ordered" else [status for status in statuses if status != 201]
+        assert rest == ([422, *[424] * (len(rest) - 1)] if mode == "ordered" else [422] * len(rest))
