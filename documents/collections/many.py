@@ -214,8 +214,13 @@ class BulkPlan:
         outcomes: list[Item] = []
         for start in range(0, len(self.items), CHUNK):
             # Read now, so that no item waits for it while others pass: ids are made in the order of the items.
-            with Running(deadline, writes=True):
-                await self.services.catalog.contracts.current(self.collection)
+            try:
+                with Running(deadline, writes=True):
+                    await self.services.catalog.contracts.current(self.collection)
+            except StoreError as error:
+                if not outcomes:
+                    raise
+                return outcomes + [error] * (len(self.items) - start)  # what is written stays, and is told
             chunk = zip(self.items[start : start + CHUNK], self.concurrent[start : start + CHUNK], strict=True)
             outcomes += await asyncio.gather(*(one(item, grouped=grouped) for item, grouped in chunk))
         return outcomes

@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from documents.access.policy import FULL
 from documents.collections.many import CHUNK
+from documents.collections.operations import Bulk
+from documents.collections.write import Written
+from documents.database.deadline import Deadline
 from documents.lifecycle import Store
 from tests.api.answers import ids, items, refusal, stored
 
@@ -280,7 +285,7 @@ class TestContractSetMeanwhile:
         self, client: Client, store: Store, collection: str, mode: str, in_flight: int
     ) -> None:
         documents = store.connection.collection(collection)
-        inserts = [{"op": "insert", "document": {"_id": number}} for number in range(10_000)]
+        inserts = [{"op": "insert", "document": {"_id": number}} for number in range(3000)]
         bulk = asyncio.create_task(client.post(f"/v1/{collection}:bulk?mode={mode}", json=inserts))
         while not await documents.estimated_document_count():
             assert not bulk.done(), bulk.result().text
@@ -293,3 +298,17 @@ class TestContractSetMeanwhile:
         assert 0 < created <= stored_by_then + in_flight < len(inserts)
         rest = statuses[created:] if mode == "ordered" else [status for status in statuses if status != 201]
         assert rest == ([422, *[424] * (len(rest) - 1)] if mode == "ordered" else [422] * len(rest))
+
+
+async def test_without_time_for_the_rest_the_outcomes_so_far_are_told(store: Store, collection: str) -> None:
+    async def write_in_the_last_moment(deadline: Deadline, _: object) -> Written:
+        await asyncio.sleep(max(deadline.remaining(), 0))
+        return Written("created", 1)
+
+    writes = [write_in_the_last_moment] * (2 * CHUNK + 1)
+    empty = await store.planner.bulk(Bulk(collection, [], "unordered"), FULL)
+    plan = replace(empty, items=writes, concurrent=[True] * len(writes))
+    outcomes = await plan.run(Deadline(1))
+    assert [type(outcome) for outcome in outcomes[:CHUNK]] == [Written] * CHUNK
+    assert {getattr(outcome, "outcome", None) for outcome in outcomes[CHUNK:]} == {"not-applied"}
+    assert len(outcomes) == len(writes)
