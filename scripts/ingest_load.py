@@ -74,6 +74,7 @@ async def load_one(ingestion: Ingestion, found: Input, wanted: Wanted, bars: Bar
         await say_stopped(ingestion, job, bars)
         raise
     except InputError:  # of which the same command would only say the same
+        bars.say(f"The load is {job.id}.")
         raise
     except SourceChangedError:
         bars.say(f"Load {job.id} is cancelled. The same command loads what is there now.")

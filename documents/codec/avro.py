@@ -66,13 +66,15 @@ class AvroReader(WholeFileReader):
 
     Args:
         start: As for `WholeFileReader`.
+        any_keys: Whether keys of maps may be such that no field can have them.
 
     Raises:
         MissingExtraError: fastavro is not installed.
     """
 
-    def __init__(self, *, start: int = 0) -> None:
+    def __init__(self, *, start: int = 0, any_keys: bool = False) -> None:
         super().__init__(start=start)
+        self._any_keys = any_keys
         self._fastavro: Any = load_extra("fastavro", "avro")
 
     def read(self, file: IO[bytes]) -> Iterator[Record]:
@@ -92,7 +94,7 @@ class AvroReader(WholeFileReader):
             for value in self._values(file, schema, codec):
                 self.line += 1
                 if self.line > self._start:
-                    yield _record(self.line, values, value)
+                    yield _record(self.line, values, value, has_odd_keys=values.has_maps and not self._any_keys)
         except Exception as error:  # noqa: BLE001  # likewise
             detail = f"The Avro file is damaged behind record {self.line}: {error or type(error).__name__}"
             yield self._refused("malformed-avro", detail)
@@ -163,12 +165,12 @@ def _unzigzag(coded: int) -> int:
     return (coded >> 1) ^ -(coded & 1)
 
 
-def _record(line: int, values: AvroValues, value: Any) -> Record:  # noqa: ANN401
+def _record(line: int, values: AvroValues, value: Any, *, has_odd_keys: bool) -> Record:  # noqa: ANN401
     try:
         document: Document = values.convert(value)
     except (ValueError, OverflowError) as error:
         return Record(line, line - 1, line, repr(value).encode(), None, Fault("", "wrong-type", str(error)))
-    fault = next(iter(check_keys(document)), None) if values.has_maps else None
+    fault = next(iter(check_keys(document)), None) if has_odd_keys else None
     if fault is None:
         return Record(line, line - 1, line, b"", document, None)
     return Record(line, line - 1, line, dump_canonical(document), None, fault)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from documents.codec.csv_columns import CELLS, Cells, Column, infer_columns
 from documents.codec.csv_rows import Quoting, Row, Rows
 from documents.codec.dialect import FirstRow
+from documents.codec.encodings import find_encoding
 from documents.codec.header import fix_names, path_of_column
 from documents.codec.options import ReadOptions
 from documents.codec.records import Cut, Record, size_of, too_large
@@ -24,6 +25,8 @@ from documents.types import MAX_DEPTH, MAX_DOCUMENT_BYTES, Document, child
 
 SAMPLE_ROWS: Final = 1000
 """Rows from which types are inferred: those that are whole. Fewer if they take more bytes than one row may."""
+
+UNKNOWN_ENCODING: Final = "unknown-encoding"
 
 
 class HeaderError(ValueError):
@@ -57,6 +60,7 @@ class CsvReader:
         self._limit = limit
         self._options = options
         self._to_skip = dialect.skip or 0
+        self._is_ascii = True  # all that was read so far
         self._first_row = dialect.first_row or (FirstRow.NAMES if options.header is None else FirstRow.DATA)
         self._names: Sequence[str] | None = None
         self._refusal: Fault | None = None  # of the header, and so of all rows
@@ -107,6 +111,8 @@ class CsvReader:
         elif self._table:
             if row.offset >= self._options.start:
                 yield self._table.read(row, self._cells(row))
+            elif not row.raw.isascii():
+                self._is_ascii = False
         elif self._names is None and self._first_row is FirstRow.NAMES:
             yield from self._take_header(row)
         elif self._names is None:
@@ -185,10 +191,14 @@ class CsvReader:
         try:
             cells = self._quoting.split(row.raw.decode())
         except UnicodeDecodeError as error:
+            if self._is_ascii and self._dialect.encoding is None:
+                return _of_unknown_encoding(row.raw)
             encoding = (self._dialect.encoding or "utf-8").upper()
             byte = row.raw[error.start]
             detail = f"The text is not {encoding}: byte {error.start} of it, {byte:02X}, does not belong there."
             return Fault("", "malformed-csv", detail)
+        if self._is_ascii and not row.raw.isascii():
+            self._is_ascii = False
         return [cell.strip() for cell in cells] if self._dialect.trim else cells
 
 
@@ -289,6 +299,12 @@ def _check_paths(paths: Sequence[Sequence[str]], *, any_keys: bool) -> None:
         for length in range(1, len(path)):
             if path[:length] in seen:
                 raise HeaderError(f"The column {'.'.join(path)!r} lies within another, which then holds no value.")
+
+
+def _of_unknown_encoding(raw: bytes) -> Fault:
+    """Return the fault of a first row that is not ASCII, and no UTF-8 either: the text is in another encoding."""
+    _, doubt = find_encoding(raw)
+    return Fault("", UNKNOWN_ENCODING, doubt or "The text is not UTF-8.")
 
 
 def _refused(row: Row, fault: Fault) -> Record:

@@ -84,7 +84,7 @@ class ExcelReader(WholeFileReader):
         fixed = fix_names(names, nested=nested)
         if self._options.dialect.fix_header:
             names = fixed
-        if reason := check_names(names, nested=nested):
+        if reason := check_names(names, nested=nested, any_keys=self._options.any_keys):
             raise WorkbookError(f"{reason} fix_header would call the columns {','.join(fixed)}.")
         return [path_of_column(name, nested=nested) for name in names]
 

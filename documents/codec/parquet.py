@@ -45,13 +45,15 @@ class ParquetReader(WholeFileReader):
 
     Args:
         start: As for `WholeFileReader`.
+        any_keys: Whether names may be such that no field can have them.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
 
-    def __init__(self, *, start: int = 0) -> None:
+    def __init__(self, *, start: int = 0, any_keys: bool = False) -> None:
         super().__init__(start=start)
+        self._any_keys = any_keys
         self._parquet: Any = load_pyarrow()
         self._damage: Any = (importlib.import_module("pyarrow").ArrowException, OSError, ValueError)
 
@@ -65,11 +67,11 @@ class ParquetReader(WholeFileReader):
 
     def _read(self, file: IO[bytes]) -> Iterator[Record]:
         table = self._parquet.ParquetFile(file)
-        refusal = refuse_fields(table.schema_arrow) or _refuse_values(table)
+        refusal = refuse_fields(table.schema_arrow, any_keys=self._any_keys) or _refuse_values(table)
         if refusal:
             yield Record(1, 0, 0, b"", None, Fault("", "header-refused", refusal))
             return
-        has_odd_keys = any(has_maps(field.type) for field in table.schema_arrow)
+        has_odd_keys = not self._any_keys and any(has_maps(field.type) for field in table.schema_arrow)
         for batch in table.iter_batches(batch_size=BATCH_ROWS):
             if self.line + batch.num_rows <= self._start:
                 self.line += batch.num_rows

@@ -53,13 +53,13 @@ def read_values(array: Arrow) -> list[Any]:
     return _reader_of(array.type)(array)
 
 
-def refuse_fields(fields: Iterable[Arrow], depth: int = 1) -> str | None:
+def refuse_fields(fields: Iterable[Arrow], depth: int = 1, *, any_keys: bool = False) -> str | None:
     """Return why no document can have these fields, whatever their values are; None if one can."""
     names = list[str]()
     for field in fields:
         if depth > MAX_DEPTH:
             return f"Nothing may nest deeper than {MAX_DEPTH} levels."
-        if reason := refuse_key(field.name):
+        if not any_keys and (reason := refuse_key(field.name)):
             return f"The column {field.name!r} cannot be a field. {reason}"
         if field.name in names:
             return f"There are two columns {field.name!r}."
@@ -68,20 +68,20 @@ def refuse_fields(fields: Iterable[Arrow], depth: int = 1) -> str | None:
             _reader_of(field.type)
         except ValueError as error:
             return f"The column {field.name!r} cannot be read. {error}"
-        if reason := _refuse_below(field.type, depth + 1):
+        if reason := _refuse_below(field.type, depth + 1, any_keys=any_keys):
             return reason
     return None
 
 
-def _refuse_below(kind: Arrow, depth: int) -> str | None:
+def _refuse_below(kind: Arrow, depth: int, *, any_keys: bool) -> str | None:
     types = _types()
     if types.is_struct(kind):
-        return refuse_fields(list(kind), depth)
+        return refuse_fields(list(kind), depth, any_keys=any_keys)
     if types.is_map(kind) and not (_is_text(kind.key_type) or types.is_integer(kind.key_type)):
         return f"Keys of an object are texts, and a map here has keys of type {kind.key_type}."
     arrow = importlib.import_module("pyarrow")
     parts = [*_below(kind)][-1:]  # of a map, its values
-    return refuse_fields([arrow.field("item", part) for part in parts], depth)
+    return refuse_fields([arrow.field("item", part) for part in parts], depth, any_keys=any_keys)
 
 
 def is_risky(kind: Arrow) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
 
-from documents.codec.formats import FORMATS
+from documents.codec.csv_reader import UNKNOWN_ENCODING
+from documents.codec.formats import FORMATS, formats_with
 from documents.errors import (
     Fault,
     NothingFitsError,
@@ -132,6 +133,23 @@ def check_first(load: Load, batch: Batch) -> None:
         _refuse_unreadable(load, batch, faults)
     if load.mode is not Mode.INSERT and documents and not any(_has_key(document, load.on) for document in documents):
         raise _keyless(load, documents)
+
+
+def check_encoding(load: Load, batch: Batch) -> None:
+    """Stop a load of a table at the first row that shows that its encoding is another one.
+
+    Raises:
+        SourceMisreadError: There is such a row. Nothing of its batch is written.
+    """
+    if load.form not in formats_with("encoding"):
+        return
+    for record in batch.records:
+        if record.fault is not None and record.fault.code == UNKNOWN_ENCODING:
+            raise _misread(
+                "encoding",
+                f"Line {record.line:,} is the first that is not ASCII. {record.fault.detail} Say its encoding with "
+                "encoding, or utf-8 to put such lines aside. Lines before it may be loaded: take this load back first.",
+            )
 
 
 def _refuse_unreadable(load: Load, batch: Batch, faults: Sequence[Fault]) -> None:

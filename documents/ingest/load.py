@@ -15,7 +15,7 @@ from documents.ingest.batch_run import BatchRun
 from documents.ingest.batches import BatchStore, Outcome
 from documents.ingest.claim import SLOTS, STEP_SECONDS, Claim
 from documents.ingest.drift import check_drift
-from documents.ingest.gates import Budget, Gates, check_first
+from documents.ingest.gates import Budget, Gates, check_encoding, check_first
 from documents.ingest.jobs import Job, JobStore, State
 from documents.ingest.mapped import Mappings
 from documents.ingest.meter import Meter, Progress
@@ -223,6 +223,7 @@ class _Run:
     async def _look_at(self, batch: Batch) -> None:
         """Stop before the first batch if it shows that the load was told wrong things, or is unlike what is there."""
         await self._note_columns()
+        check_encoding(self._load, batch)
         if not self._has_begun and batch.records:
             check_first(self._load, batch)
             await check_drift(self._services, self._load, batch)

@@ -22,7 +22,7 @@ from documents.database.deadline import Deadline, Running
 from documents.errors import Fault
 from documents.ingest.batches import RecordFault
 from documents.ingest.drift import describe, find_drift
-from documents.ingest.gates import check_first
+from documents.ingest.gates import check_encoding, check_first
 from documents.ingest.jobs import Load, Mode
 from documents.ingest.mapped import Mappings
 from documents.ingest.prepare import ObjectIds
@@ -153,6 +153,7 @@ async def preview_load(services: Services, load: Load, source: Source, mappings:
     object_ids = ObjectIds()
     async with aclosing(reader.batches(source)) as batches:
         async for batch in batches:
+            check_encoding(load, batch)
             if not preview.received and batch.records:
                 check_first(load, batch)
                 preview.drift = describe((await find_drift(services, load, batch))[1])

@@ -39,7 +39,7 @@ FOUND: list[tuple[int, Any]] = [
     (3, "wrong-cell-count"),
     (4, "wrong-cell-count"),
     (6, {"a": 'x, "y"', "b": "two\r\nlines"}),
-    (8, "malformed-csv"),
+    (8, "unknown-encoding"),
     (9, "malformed-csv"),
     (10, {"a": "9", "b": "9"}),
     (11, {"a": '5" disk', "b": '6" "'}),
