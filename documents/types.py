@@ -61,7 +61,7 @@ class RawValue:
     Args:
         kind: Its BSON type, a byte.
         payload: Its bytes.
-        order: By which it is sorted among values of all types (see `documents.query.order.bson_order`).
+        order: By which it is sorted among values of all types (see `documents.query.paging.order.bson_order`).
     """
 
     kind: int

@@ -16,20 +16,14 @@ from documents.codec import json_patch, patch_shape
 from documents.collections import plan, read
 from documents.contracts import contract, grammar, rules
 from documents.ingest import reading, runner
-from documents.query import (
-    aggregate,
-    cursor,
-    expression_loops,
-    expression_spot,
-    operands,
-    paths,
-    projection,
-    regex,
-    sort,
-    spot,
-    values,
-)
-from documents.query import filter as filters
+from documents.query import paths, projection, spot
+from documents.query.filter import filter as filters
+from documents.query.filter import operands, values
+from documents.query.paging import cursor, sort
+from documents.query.pipeline import aggregate
+from documents.query.pipeline import loops as expression_loops
+from documents.query.pipeline import spot as expression_spot
+from documents.query.regex import pattern as regex
 from documents.settings import Settings, describe_settings
 from documents.types import MAX_DEPTH, MAX_DOCUMENT_BYTES
 

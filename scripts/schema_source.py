@@ -24,7 +24,7 @@ from documents.profile.accumulator import Profile
 from documents.profile.report import Report, read_profile
 from documents.profile.storage import from_dict, to_dict
 from documents.profile.table import report_to_dict
-from documents.query.filter import parse_filter
+from documents.query.filter.filter import parse_filter
 from documents.settings import Settings
 from documents.types import Document
 from scripts.console import MESSAGES, announce

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from api.openapi.schemas import Schema, ref
-from documents.query.operands import MAX_LIST, TYPE_NAMES
+from documents.query.filter.operands import MAX_LIST, TYPE_NAMES
 
 NAME_PATTERN: Final = r"^[^$.\u0000][^.\u0000]*$"
 PATH_PATTERN: Final = r"^[^$.\u0000]([^.\u0000]|\.[^$.\u0000])*$"

@@ -16,7 +16,7 @@ from api.parse import PROFILE_FORMATS
 from documents.codec.compressed import Compression
 from documents.collections.profiling import DEFAULT_SAMPLE, MAX_SAMPLE
 from documents.collections.selected import DEFAULT_LIMIT, MAX_LIMIT
-from documents.query.parameters import OPERATORS, RESERVED
+from documents.query.filter.parameters import OPERATORS, RESERVED
 
 _IDENTIFIER: Final = "[A-Za-z_][A-Za-z0-9_]*"
 _FIELD: Final = rf"(?!({'|'.join(sorted(RESERVED))})([\[.]|$)){_IDENTIFIER}(\.{_IDENTIFIER})*"

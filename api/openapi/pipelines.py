@@ -4,8 +4,8 @@ from typing import Final
 
 from api.openapi.filters import NAME_PATTERN, PATH_PATTERN
 from api.openapi.schemas import Schema, ref
-from documents.query.aggregate import FIRST_STAGES, MAX_SAMPLE, MAX_STAGES, STAGES
-from documents.query.expression_operators import OPERATORS
+from documents.query.pipeline.aggregate import FIRST_STAGES, MAX_SAMPLE, MAX_STAGES, STAGES
+from documents.query.pipeline.operators import OPERATORS
 
 INT64_MAX: Final = 2**63 - 1
 _BARE_PATH: Final = PATH_PATTERN.removeprefix("^")

@@ -18,8 +18,8 @@ from joserfc.jwt import JWTClaimsRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
 from documents.access.principal import Principal
+from documents.query.filter.values import decode_json
 from documents.query.shapes import is_array, is_object
-from documents.query.values import decode_json
 from documents.types import MISSING
 
 MAX_TOKEN_BYTES: Final = 16 * 1024

@@ -10,8 +10,8 @@ from documents.access.rules import Policies, Rule
 from documents.access.variables import variables_in
 from documents.codec.extended import decode_extended
 from documents.errors import Fault, InputError, InvalidPolicyError
-from documents.query.filter import parse_filter
-from documents.query.matching import LOGICAL, OPERATORS
+from documents.query.filter.filter import parse_filter
+from documents.query.filter.matching import LOGICAL, OPERATORS
 from documents.query.shapes import is_array, is_object
 from documents.types import Json, child
 

@@ -28,7 +28,7 @@ from documents.codec.plain import dump
 from documents.codec.strict import parse_json
 from documents.errors import InputError
 from documents.plain_forms import bytes_of, date_of, decimal_of, object_id_of, uuid_of
-from documents.query.shown_ids import ShownIds
+from documents.query.filter.shown_ids import ShownIds
 from documents.types import MISSING
 
 MAX_FORMS: Final = 64

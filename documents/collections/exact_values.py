@@ -14,8 +14,8 @@ from documents.codec.elements import ARRAY, DOCUMENT, Element, elements_of
 from documents.codec.encode import encode_exactly
 from documents.codec.stored import StoredBatch, split_batch
 from documents.database.connection import as_bson
-from documents.query.order import Bracket, members_key
-from documents.query.sort import Sort
+from documents.query.paging.order import Bracket, members_key
+from documents.query.paging.sort import Sort
 from documents.types import Document, RawValue
 
 _TEXT: Final = frozenset({0x02, 0x0E})

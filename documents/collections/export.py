@@ -45,9 +45,9 @@ from documents.collections.snapshot import Query, Snapshot, open_snapshot
 from documents.database.deadline import Deadline, Running
 from documents.errors import DeadlineExceededError, Fault, InvalidParameterError, QueryRefusedError
 from documents.mapping.escaping import unescape_key, with_keys
-from documents.query.filter import Filter
+from documents.query.filter.filter import Filter
+from documents.query.paging.sort import Sort
 from documents.query.projection import ID, Projection
-from documents.query.sort import Sort
 from documents.types import Document
 
 MAX_COLUMNS: Final = 10_000

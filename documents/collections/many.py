@@ -25,7 +25,7 @@ from documents.contracts.counts import Discarded
 from documents.database.deadline import Deadline, Running
 from documents.database.failures import translate
 from documents.errors import MaxAffectedError, OperationFailedError, StoreError
-from documents.query.filter import Filter
+from documents.query.filter.filter import Filter
 from documents.query.update import parse_update
 
 CHUNK: Final = 200

@@ -19,11 +19,11 @@ from typing import Any, Final, TypeAlias
 from documents.aside import LARGE_BYTES, aside
 from documents.codec.stored import StoredBatch, split_batch
 from documents.collections.exact_values import exact_rows, sendable
-from documents.query.cursor import Cursor
-from documents.query.keyset import after, level
-from documents.query.sort import Sort
-from documents.query.sort_values import places, sort_values
-from documents.query.ties import are_tied, has_text, is_counted, place_key, place_of, settled
+from documents.query.paging.cursor import Cursor
+from documents.query.paging.keyset import after, level
+from documents.query.paging.sort import Sort
+from documents.query.paging.sort_values import places, sort_values
+from documents.query.paging.ties import are_tied, has_text, is_counted, place_key, place_of, settled
 from documents.types import Document
 
 PAGE_BYTES: Final = 4 * 1024 * 1024

@@ -53,11 +53,11 @@ from documents.errors import (
     PreconditionFailedError,
     StoreError,
 )
-from documents.query.aggregate import parse_pipeline
-from documents.query.cursor import Cursor, open_cursor
 from documents.query.growth import check_growth
+from documents.query.paging.cursor import Cursor, open_cursor
+from documents.query.paging.sort import parse_sort
+from documents.query.pipeline.aggregate import parse_pipeline
 from documents.query.projection import parse_fields
-from documents.query.sort import parse_sort
 from documents.types import IdType
 
 

@@ -15,7 +15,7 @@ from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
 from documents.profile.accumulator import Profile
 from documents.profile.report import Report, read_profile
-from documents.query.filter import Filter
+from documents.query.filter.filter import Filter
 from documents.types import Document
 
 DEFAULT_SAMPLE: Final = 1000

@@ -22,15 +22,15 @@ from documents.collections.services import Services
 from documents.collections.transactions import revocably
 from documents.database.deadline import Deadline, Running
 from documents.errors import DocumentNotFoundError
-from documents.query.cursor import Cursor, seal
-from documents.query.filter import Filter
-from documents.query.index_order import any_gives_order
-from documents.query.keyset_arrays import share_an_array
-from documents.query.order import EMPTY_ARRAY
+from documents.query.filter.filter import Filter
+from documents.query.filter.query_shape import equal_paths
+from documents.query.paging.cursor import Cursor, seal
+from documents.query.paging.index_order import any_gives_order
+from documents.query.paging.keyset_arrays import share_an_array
+from documents.query.paging.order import EMPTY_ARRAY
+from documents.query.paging.sort import Sort
 from documents.query.projection import Projection
-from documents.query.query_shape import equal_paths
 from documents.query.shapes import is_array
-from documents.query.sort import Sort
 from documents.types import SYSTEM_PREFIX, Document
 
 BOUND: Final = 10_000

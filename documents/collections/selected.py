@@ -6,8 +6,8 @@ from documents.catalog.addresses import SHOWN_IDS
 from documents.catalog.catalog import CollectionEntry
 from documents.collections.operations import Selection
 from documents.errors import Fault, FilterRequiredError, InvalidParameterError
-from documents.query.filter import Filter, conjunction, parse_filter, parse_search
-from documents.query.parameters import parse_parameters
+from documents.query.filter.filter import Filter, conjunction, parse_filter, parse_search
+from documents.query.filter.parameters import parse_parameters
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 1000

@@ -14,8 +14,8 @@ from documents.collections.slow_queries import SlowQueries
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
 from documents.errors import StoreError
-from documents.query.filter import Filter
-from documents.query.query_shape import QueryShape, shapes_of, shapes_of_pipeline
+from documents.query.filter.filter import Filter
+from documents.query.filter.query_shape import QueryShape, shapes_of, shapes_of_pipeline
 from documents.types import SYSTEM_PREFIX, Document
 
 SHAPES: Final = f"{SYSTEM_PREFIX}query_shapes"

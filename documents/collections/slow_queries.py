@@ -8,7 +8,7 @@ from typing import Any, Final
 from documents.database.connection import Connection
 from documents.database.deadline import Deadline, Running
 from documents.errors import StoreError
-from documents.query.query_shape import QueryShape
+from documents.query.filter.query_shape import QueryShape
 from documents.query.shapes import is_array, is_object
 from documents.types import Document
 

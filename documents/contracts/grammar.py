@@ -8,8 +8,8 @@ from documents.contracts.coercion import COERCIONS
 from documents.contracts.kinds import BY_BSON_TYPE
 from documents.errors import Fault
 from documents.profile.kinds import NULL
-from documents.query.regex import check_regex
-from documents.query.regex_parser import UnsafeRegexError
+from documents.query.regex.parser import UnsafeRegexError
+from documents.query.regex.pattern import check_regex
 from documents.types import child
 
 MAX_DEPTH: Final = 32

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from documents.indexes.spec import IndexSpec, Key
 from documents.indexes.usage import AskedShape, IndexUse, Usage
-from documents.query.query_shape import QueryShape
+from documents.query.filter.query_shape import QueryShape
 
 MAX_MISSING: Final = 5
 MIN_DOCUMENTS: Final = 1000

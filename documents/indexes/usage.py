@@ -12,7 +12,7 @@ from pymongo.errors import OperationFailure
 
 from documents.database.failures import UNAUTHORIZED
 from documents.indexes.failures import translated
-from documents.query.query_shape import QueryShape
+from documents.query.filter.query_shape import QueryShape
 from documents.types import SYSTEM_PREFIX, Document
 
 SHAPES: Final = f"{SYSTEM_PREFIX}query_shapes"

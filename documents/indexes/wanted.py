@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from documents.errors import Fault, InvalidFilterError, InvalidIndexError
 from documents.indexes.changes import Permission, Permissions
 from documents.indexes.spec import ID_KEYS, Direction, IndexSpec, Key, parse_index
-from documents.query.filter import parse_filter
+from documents.query.filter.filter import parse_filter
 from documents.types import Document, FieldTypes, child
 
 MAX_INDEXES: Final = 63

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from documents.errors import InvalidParameterError
+from documents.query.paging.sort import Sort
 from documents.query.paths import checked_path, collide, declared_path
 from documents.query.refusal import RefusedError, refusing_as, shown
 from documents.query.shapes import is_array, is_object
-from documents.query.sort import Sort
 from documents.types import Document, child
 
 MAX_FIELDS: Final = 200

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from documents.query.filter.shown_ids import ShownIds
 from documents.query.paths import declared_path
 from documents.query.refusal import RefusedError
-from documents.query.shown_ids import ShownIds
 from documents.types import FieldTypes, child
 
 MAX_DEPTH: Final = 20

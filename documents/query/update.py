@@ -6,13 +6,13 @@ from typing import Any, Final
 from bson import Decimal128
 
 from documents.errors import InvalidPatchError
-from documents.query.filter import clauses, condition
-from documents.query.operands import INT32_MAX, integer, is_pattern
+from documents.query.filter.filter import clauses, condition
+from documents.query.filter.operands import INT32_MAX, integer, is_pattern
+from documents.query.filter.values import coerced, literal
 from documents.query.paths import checked_path
 from documents.query.refusal import RefusedError, refusing_as, shown
 from documents.query.shapes import is_array, is_object
 from documents.query.spot import Compilation, Spot
-from documents.query.values import coerced, literal
 from documents.types import MAX_DEPTH, FieldTypes
 
 ID: Final = "_id"

@@ -16,7 +16,9 @@ from api.openapi.document import build_openapi
 from api.routes import ROUTES
 from documents.catalog.catalog import CollectionSummary
 from documents.lifecycle import Store
-from documents.query import aggregate, operands, update
+from documents.query import update
+from documents.query.filter import operands
+from documents.query.pipeline import aggregate
 from documents.types import IdType
 
 Json = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from documents.query.sort import parse_sort
-from documents.query.sort_values import sort_key, sort_values
+from documents.query.paging.sort import parse_sort
+from documents.query.paging.sort_values import sort_key, sort_values
 from tests.api.answers import ids, items, refusal, stored
 
 Client = httpx.AsyncClient

@@ -10,7 +10,7 @@ import pytest
 from bson import Binary, Decimal128, Int64, ObjectId
 
 from documents.lifecycle import Store
-from documents.query.parameters import parse_parameters
+from documents.query.filter.parameters import parse_parameters
 from tests.api.answers import faults, ids, refusal
 
 Client = httpx.AsyncClient

@@ -17,27 +17,16 @@ from documents.catalog import ids
 from documents.codec import json_patch, patch_shape
 from documents.collections import plan, read
 from documents.ingest import reading
-from documents.query import (
-    accumulators,
-    aggregate,
-    cursor,
-    expression_loops,
-    expression_operators,
-    expression_spot,
-    operands,
-    parameters,
-    paths,
-    projection,
-    regex,
-    regex_work,
-    sort,
-    spot,
-    update,
-    values,
-)
-from documents.query import (
-    filter as filters,
-)
+from documents.query import paths, projection, spot, update
+from documents.query.filter import filter as filters
+from documents.query.filter import operands, parameters, values
+from documents.query.paging import cursor, sort
+from documents.query.pipeline import accumulators, aggregate
+from documents.query.pipeline import loops as expression_loops
+from documents.query.pipeline import operators as expression_operators
+from documents.query.pipeline import spot as expression_spot
+from documents.query.regex import pattern as regex
+from documents.query.regex import work as regex_work
 from documents.settings import FILE_SUFFIX, Settings, describe_settings
 from documents.types import MAX_DEPTH, MAX_DOCUMENT_BYTES
 from scripts.cli import app

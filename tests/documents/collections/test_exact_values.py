@@ -9,11 +9,11 @@ from documents.codec.elements import ARRAY, Element, document_of
 from documents.codec.stored import StoredBatch, StoredDocument
 from documents.collections.exact_values import exact_rows, packed, sendable, unpacked
 from documents.lifecycle import Store
-from documents.query.cursor import Cursor, open_cursor, seal
-from documents.query.keyset import after, level
-from documents.query.sort import Sort, parse_sort
-from documents.query.sort_values import sort_key, sort_values
-from documents.query.ties import are_tied, is_counted, place_of
+from documents.query.paging.cursor import Cursor, open_cursor, seal
+from documents.query.paging.keyset import after, level
+from documents.query.paging.sort import Sort, parse_sort
+from documents.query.paging.sort_values import sort_key, sort_values
+from documents.query.paging.ties import are_tied, is_counted, place_of
 from tests.bson_values import VALUES
 
 SINGLE: Final = [value for value in VALUES.values() if value[0] != ARRAY]

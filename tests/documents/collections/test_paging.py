@@ -16,13 +16,13 @@ from documents.codec.plain import CODEC_OPTIONS
 from documents.collections.paging import PageRead, PageReader, Question, Source
 from documents.collections.read import ROW
 from documents.errors import InvalidParameterError
-from documents.query.cursor import Cursor, open_cursor, seal
-from documents.query.index_order import gives_order
-from documents.query.sort import Sort, parse_sort
-from documents.query.sort_values import sort_values
+from documents.query.paging.cursor import Cursor, open_cursor, seal
+from documents.query.paging.index_order import gives_order
+from documents.query.paging.sort import Sort, parse_sort
+from documents.query.paging.sort_values import sort_values
 from documents.types import Document
 from tests.documents.query.filters import DATABASE
-from tests.documents.query.test_keyset import MIXED_IDS, SCALARS
+from tests.documents.query.paging.test_keyset import MIXED_IDS, SCALARS
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from documents.database.deadline import Deadline
 from documents.errors import StoreError
 from documents.indexes.usage import AskedShape, read_usage
 from documents.lifecycle import open_store
-from documents.query.filter import Filter, parse_filter
-from documents.query.query_shape import QueryShape
+from documents.query.filter.filter import Filter, parse_filter
+from documents.query.filter.query_shape import QueryShape
 from documents.settings import Settings
 
 

@@ -9,7 +9,7 @@ from pymongo import IndexModel
 from documents.indexes.advise import Verdict, advise, model_line
 from documents.indexes.declared import parse_declared
 from documents.indexes.usage import AskedShape, IndexUse, Usage
-from documents.query.query_shape import QueryShape, shapes_of, shapes_of_pipeline
+from documents.query.filter.query_shape import QueryShape, shapes_of, shapes_of_pipeline
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=30)

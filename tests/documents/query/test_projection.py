@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from documents.errors import InvalidParameterError
+from documents.query.paging.sort import parse_sort
 from documents.query.projection import Projection, parse_fields
-from documents.query.sort import parse_sort
 from tests.documents.query.filters import DATABASE, compiled_or_none, json_values
 
 

@@ -9,6 +9,7 @@ from pymongo.errors import WriteError
 
 from documents.errors import InvalidPatchError
 from documents.query.update import OPERATORS, parse_update, updated_paths
+from tests.documents.query.filter.test_filter import ALLOWED, NEW_YEAR, SHAPES
 from tests.documents.query.filters import (
     BOMBS,
     DATABASE,
@@ -19,7 +20,6 @@ from tests.documents.query.filters import (
     operators_in,
     shop_types,
 )
-from tests.documents.query.test_filter import ALLOWED, NEW_YEAR, SHAPES
 
 MODIFIERS = frozenset({"$each", "$slice", "$sort", "$position", "$type"})
 
