@@ -1,18 +1,20 @@
-"""A report as one HTML page: a bar for each path's presence and types.
+"""A report as one HTML page: a bar for each path's presence and types, and one for each of its most frequent values.
 
 The page needs nothing from elsewhere and runs no script, so that it can be mailed, and be served under the policy
 `CONTENT_SECURITY_POLICY`. Every text in it that comes from documents is escaped.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from html import escape
-from typing import Final
+from typing import Final, TypeVar
 
 from documents.profile import kinds
 from documents.profile.report import Field, Report
-from documents.profile.table import percent, rows
+from documents.profile.summary import Choice
+from documents.profile.table import percent, plain_example, rows
 
 _SHADES: Final[Mapping[str, str]] = {
     kinds.STRING: "text",
@@ -29,7 +31,9 @@ _SHADES: Final[Mapping[str, str]] = {
     kinds.NULL: "null",
 }
 _OTHER: Final = "other"
+T = TypeVar("T")
 _SHOWN_CHARACTERS: Final = 160
+_SHOWN_VALUES: Final = 8
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --back: #fff; --ink: #1b1f24; --soft: #6a737d; --line: #e1e4e8; --bare: #eef0f2;
@@ -49,6 +53,7 @@ th { color: var(--soft); font-weight: 600; font-size: .85rem }
 td code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere }
 td:nth-child(2), td:nth-child(4) { white-space: nowrap }
 svg { display: block; width: 12rem; height: .9rem; border-radius: 3px; background: var(--bare) }
+.thin { width: 8rem; height: .4rem; margin-top: .3rem }
 small { color: var(--soft) }
 .text { fill: var(--text) } .number { fill: var(--number) } .fraction { fill: var(--fraction) }
 .bool { fill: var(--bool) } .date { fill: var(--date) } .id { fill: var(--id) } .object { fill: var(--object) }
@@ -82,7 +87,7 @@ def render_page(report: Report, *, title: str) -> str:
         f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f'<h1>{_text(title)}</h1>\n<ul>{notes}</ul>\n<div class="scroll">\n<table>\n'
         '<thead><tr><th scope="col">Path</th><th scope="col">Presence</th><th scope="col">Types</th>'
-        '<th scope="col">Different</th><th scope="col">Range</th><th scope="col">Examples</th></tr></thead>\n'
+        '<th scope="col">Different</th><th scope="col">Range</th><th scope="col">Values</th></tr></thead>\n'
         f"<tbody>\n{table}</tbody>\n</table>\n</div>\n</body>\n</html>\n"
     )
 
@@ -95,7 +100,31 @@ def _row(field: Field, values: str, distinct: str) -> str:
         f"<td>{_text(percent(field.presence))}<br><small>{field.present:,} of {field.parents:,}</small></td>"
         f"<td>{_bar(field, types)}<small>{_text(types)}{f'<br>{_text(formats)}' if formats else ''}</small></td>"
         f"<td>{_text(distinct)}</td><td>{_text(values)}</td>"
-        f"<td>{'<br>'.join(f'<code>{_text(_cut(example))}</code>' for example in field.examples)}</td></tr>\n"
+        f"<td>{_values(field)}</td></tr>\n"
+    )
+
+
+def _values(field: Field) -> str:
+    """Return the most frequent values with a bar each, where all are known; else some examples."""
+    if not field.choices:
+        return "<br>".join(f"<code>{_text(_cut(plain_example(example)))}</code>" for example in field.examples)
+    frequent = _sorted(field.choices.items())
+    lines = [_frequency(choice, count, field.count) for choice, count in frequent[:_SHOWN_VALUES]]
+    rest = sum(count for _, count in frequent[_SHOWN_VALUES:])
+    if rest:
+        lines.append(f"<small>{len(frequent) - _SHOWN_VALUES} others, {_text(percent(rest / field.count))}</small>")
+    return "".join(lines)
+
+
+def _frequency(choice: Choice, count: int, whole: int) -> str:
+    kind, value = choice
+    share = percent(count / whole)
+    shade = _SHADES.get(kind, _OTHER)
+    text = json.dumps(value, ensure_ascii=False)
+    return (
+        f'<svg class="thin" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{_text(share)}">'
+        f'<rect class="{shade}" x="0" y="0" width="{100 * count / whole:.3f}" height="8"></rect></svg>'
+        f"<small><code>{_text(_cut(text))}</code> {_text(share)}</small>"
     )
 
 
@@ -121,7 +150,7 @@ def _shares(counts: Mapping[str, int], whole: int) -> str:
     return ", ".join(f"{name} {percent(count / whole)}" for name, count in _sorted(counts.items()))
 
 
-def _sorted(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+def _sorted(counts: Iterable[tuple[T, int]]) -> list[tuple[T, int]]:
     return sorted(counts, key=lambda pair: -pair[1])
 
 

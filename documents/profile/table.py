@@ -13,6 +13,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RANGED: Final = (kinds.INT, kinds.LONG, kinds.DOUBLE, kinds.DECIMAL, kinds.DATE)
 _MEASURED: Final = (kinds.STRING, kinds.ARRAY, kinds.BINARY)
 _WHOLE: Final = 100
+_WRAPPED: Final = frozenset({"$oid", "$uuid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$date"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,27 @@ def show_bound(kind: str, bound: Bound) -> str:
     if kind == kinds.DECIMAL:
         return cast("str", bound[1])
     if kind == kinds.DOUBLE:
-        return f"{bound:g}"
+        return repr(bound).removesuffix(".0")
     return json.dumps(bound) if kind == kinds.STRING else str(bound)
+
+
+def plain_example(example: str) -> str:
+    """Return an example as plain JSON has it: the id, number or time alone, without the name of its type."""
+    try:
+        value = json.loads(example)
+    except ValueError:  # a text that was cut
+        return example
+    if not isinstance(value, dict):
+        return example
+    members = cast("dict[str, Any]", value)
+    if len(members) != 1:
+        return example
+    [(name, inner)] = members.items()
+    if name == "$date" and isinstance(inner, dict):
+        return _show_date(int(cast("dict[str, str]", inner)["$numberLong"]))
+    if name == "$binary" and isinstance(inner, dict):
+        return str(cast("dict[str, str]", inner)["base64"])
+    return inner if name in _WRAPPED and isinstance(inner, str) else example
 
 
 def report_to_dict(report: Report) -> dict[str, Any]:
