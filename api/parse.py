@@ -78,7 +78,8 @@ def parse_selection(
     reserved = _reserved(exchange.parameters, RESERVED)
     for name in ("sort", "fields", "limit", "cursor"):
         if name in reserved:
-            raise _refused(name, f"{name} has no meaning here; {instead}.")
+            detail = f"{name} has no meaning here; {instead}."
+            raise InvalidParameterError(detail, [Fault(f"?{name}", "not-allowed", detail)])
     return _selection(exchange.parameters, reserved, exchange.preferences)
 
 

@@ -55,7 +55,7 @@ def printable(text: str, *, keep: str = "") -> str:
     """Return a text of unknown origin without what a terminal would obey.
 
     Args:
-        text: It.
+        text: The text.
         keep: What stays all the same, such as line feeds.
     """
     return text if text.isprintable() else "".join(c if c.isprintable() or c in keep else "·" for c in text)

@@ -52,7 +52,7 @@ class Loaded:
         return [finding for finding in self.report.job.findings if not finding["met"]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return what was loaded as JSON values."""
         return {**self.report.to_dict(), "was_there": self.was_there, "in_quarantine": _counts_of(self.aside)}
 
 

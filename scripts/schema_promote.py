@@ -34,7 +34,7 @@ class Promotion:
     """What becomes of a collection.
 
     Args:
-        collection: Its name.
+        collection: Name of the collection.
         model: The name of the class.
         file: Where the model is, or would be.
         is_written: Whether it is there.
@@ -54,7 +54,7 @@ class Promotion:
     snapshot: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the promotion as JSON values."""
         return {
             "collection": self.collection,
             "model": self.model,
@@ -155,7 +155,7 @@ def note_model(project: Project | None, collection: str, file: Path) -> str | No
 
     Args:
         project: Whose model it is.
-        collection: Which.
+        collection: Name of the collection.
         file: Of the model.
     """
     if project is None or file.resolve().parent != project.models.resolve():

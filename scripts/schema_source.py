@@ -61,7 +61,7 @@ class Seen:
 
     Args:
         name: Of the collection.
-        profile: It.
+        profile: The profile.
         report: The same, to be read.
     """
 
@@ -70,7 +70,7 @@ class Seen:
     report: Report
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return what was seen as JSON values."""
         return {"collection": self.name, **report_to_dict(self.report)}
 
     def to_file(self) -> dict[str, Any]:

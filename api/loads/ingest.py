@@ -75,7 +75,7 @@ async def await_job(exchange: Exchange, job_id: str, *, is_short: bool = False) 
 
     Args:
         exchange: The request. What it asks for goes on without it, too.
-        job_id: Which.
+        job_id: Id of the job.
         is_short: Whether all it loads is here, and little.
     """
     task = exchange.runner.start(job_id, is_short=is_short)

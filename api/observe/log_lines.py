@@ -114,7 +114,7 @@ class ToText:
         self._render = structlog.dev.ConsoleRenderer(colors=colors, timestamp_key="time", pad_event_to=0)
 
     def __call__(self, logger: object, name: str, event: MutableMapping[str, Any]) -> bytes:
-        """Write it."""
+        """Write the event."""
         stack = event.pop("stack", ())
         text = self._render(logger, name, event)
         # A line feed in a value would begin a line that no event has.

@@ -24,7 +24,7 @@ class Element(NamedTuple):
     Args:
         kind: The BSON type, a byte.
         name: As stored, which may not be UTF-8.
-        payload: The value.
+        payload: BSON of the value.
     """
 
     kind: int

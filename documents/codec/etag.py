@@ -47,7 +47,7 @@ class Etags:
 
         Args:
             etag: That of the document in plain JSON.
-            weakly: As above.
+            weakly: Compare weakly, as RFC 9110 has it.
         """
         strong, weak = (frozenset(map(document_tag, tags)) for tags in (self.strong, self.weak))
         return Etags(any=self.any, strong=strong, weak=weak).matches(etag, weakly=weakly)

@@ -52,7 +52,7 @@ class Conformance:
     is_done: bool = False
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Return it for JSON."""
+        """Return the conformance as JSON values."""
         return {"checked": self.checked, "misfits": self.misfits, "first": [misfit.to_dict() for misfit in self.first]}
 
 

@@ -46,7 +46,7 @@ class ContractReport:
     """A version of a contract.
 
     Args:
-        found: It.
+        found: What was found, and how.
         discarded: How often each path was discarded, under all versions; None where an earlier version was asked for.
         is_new: Whether the collection had no contract before.
     """
@@ -111,7 +111,7 @@ class ReadContractPlan:
     operation: ReadContract
 
     async def run(self, deadline: Deadline) -> ContractReport:
-        """Return it.
+        """Run the plan and return what it gives.
 
         Raises:
             ContractNotFoundError: There is none, or it has no such version.

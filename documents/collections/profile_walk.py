@@ -54,7 +54,7 @@ async def profile_all(
 
     Args:
         connection: To MongoDB.
-        collection: Which.
+        collection: Name of the collection.
         where: Which of its documents.
         redact: Keep no values.
         fresh: Begin anew, whatever an earlier run has seen.

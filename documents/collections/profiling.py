@@ -35,7 +35,7 @@ class ReadProfile:
     """Look at some documents of a collection.
 
     Args:
-        collection: Which.
+        collection: Name of the collection.
         selection: Of which documents.
         sample: How many to look at, chosen at random if there are more.
         examples: Whether to keep values as examples.
@@ -86,7 +86,7 @@ async def sample_into(
     Args:
         profile: What the documents are added to.
         connection: To MongoDB.
-        collection: Which.
+        collection: Name of the collection.
         where: Which of its documents; may be empty.
         size: Documents.
         session: Where to read.

@@ -48,7 +48,7 @@ class Snapshot:
 
     Args:
         collection: Whose.
-        query: Which.
+        query: Query that selects documents.
         session: One for snapshots, of its own.
         seconds: Longest that MongoDB may take for one batch.
     """

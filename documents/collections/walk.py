@@ -48,7 +48,7 @@ async def walk(
 
     Args:
         connection: To MongoDB.
-        collection: Which.
+        collection: Name of the collection.
         where: Which of its documents.
         place: Where to begin; None for the beginning.
         page: Documents from one place to the next.

@@ -93,7 +93,7 @@ class Finding:
     detail: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the finding as JSON values."""
         return {"expected": self.expected, "met": self.is_met, "found": self.detail}
 
 

@@ -54,7 +54,7 @@ class Advice:
     is_hidden: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the advice as JSON values."""
         return {
             "verdict": str(self.verdict),
             "name": self.name,

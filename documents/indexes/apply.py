@@ -52,7 +52,7 @@ class IndexEvent:
     total: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the index event as JSON values."""
         return asdict(self) | {"action": str(self.action), "names": list(self.names), "state": str(self.state)}
 
 

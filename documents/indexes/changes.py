@@ -46,7 +46,7 @@ class Difference:
     actual: object
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the difference as JSON values."""
         return {"option": self.option, "declared": to_json(self.declared), "actual": to_json(self.actual)}
 
 
@@ -55,7 +55,7 @@ class IndexChange:
     """What is to be done about one index.
 
     Args:
-        action: What.
+        action: What is done to the index.
         declared: As the model wants it, under the name that it will have; None when it is not declared.
         actual: As the collection has it; None when it has it not.
         differences: Why, when both are there.
@@ -86,7 +86,7 @@ class IndexChange:
         return self.action in PENDING and self.blocked is None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the index change as JSON values."""
         return {
             "action": str(self.action),
             "name": self.name,
@@ -125,7 +125,7 @@ class IndexPlan:
         return tuple(change for change in self.changes if change.action is action and change.blocked is None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the index plan as JSON values."""
         return {"is_empty": self.is_empty, "changes": [change.to_dict() for change in self.changes]}
 
 

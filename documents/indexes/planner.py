@@ -53,7 +53,7 @@ class SetIndexes:
     """Give a collection the indexes it should have.
 
     Args:
-        collection: Which.
+        collection: Name of the collection.
         wanted: For a flexible collection, what `parse_wanted` reads; MISSING where nothing was sent.
     """
 
@@ -78,7 +78,7 @@ class IndexReport:
     is_done: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the index report as JSON values."""
         return {
             "declared": [spec.to_dict() for spec in self.declared],
             "actual": [

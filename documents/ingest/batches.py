@@ -83,7 +83,7 @@ class Counts:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def to_dict(self) -> dict[str, int]:
-        """Return them for JSON."""
+        """Return them as JSON values."""
         numbers: dict[str, int] = {name: getattr(self, name) for name in _NUMBERS}
         return {"received": numbers.pop("received"), "valid": numbers.pop("valid"), "written": self.written, **numbers}
 
@@ -103,7 +103,7 @@ class RecordFault:
     fault: Fault
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the record fault as JSON values."""
         fault = self.fault
         told = {"code": fault.code, "pointer": fault.pointer, "detail": fault.detail}
         return {"line": self.line, "offset": self.offset, **told}

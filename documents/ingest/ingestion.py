@@ -220,7 +220,7 @@ class Ingestion(QuarantinePlans):
         Close it (`contextlib.aclosing`) where it is left before its end. Any process can then go on with it.
 
         Args:
-            job_id: Which.
+            job_id: Id of the job.
             source: What it loads; None of one whose source is in the database.
             patience_seconds: How long to wait for a database that is out of reach.
             is_wanted: Tells whether other jobs wait for this one to make room, as it does while its upload dawdles.

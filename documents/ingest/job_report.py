@@ -14,7 +14,7 @@ class JobReport:
     """A job, and what its batches say.
 
     Args:
-        job: It.
+        job: The job.
         books: In numbers, and the first things that were wrong.
         upload_offset: Bytes of its upload that are here; None where it has none, or it is loaded.
     """
@@ -24,7 +24,7 @@ class JobReport:
     upload_offset: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the job report as JSON values."""
         job, load, pace = self.job, self.job.load, self.job.pace
         return {
             "id": job.id,

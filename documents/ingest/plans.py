@@ -25,7 +25,7 @@ class Plan(Generic[T]):
     writes: bool = False
 
     async def run(self, deadline: Deadline) -> T:
-        """Do it."""
+        """Run the plan."""
         with Running(deadline, writes=self.writes):
             return await self.work()
 
@@ -37,7 +37,7 @@ class WalkPlan:
     Args:
         quarantine: Where they are.
         collection: Whose.
-        chosen: Which.
+        chosen: Records in quarantine to take.
     """
 
     quarantine: QuarantineStore

@@ -52,7 +52,7 @@ class Preview:
     """What is known of a load that was not done.
 
     Args:
-        load: It.
+        load: The load.
         received: Records that were read.
         skipped: Records that the cursor passed over, which are not among them.
         valid: Those of them that are documents and fit.
@@ -86,7 +86,7 @@ class Preview:
     mapped: Sequence[tuple[Document, Document | Fault]] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the preview as JSON values."""
         report = read_profile(self.profile, population=self.valid)
         return {
             "collection": self.load.collection,

@@ -60,7 +60,7 @@ class Usage:
         return self.records > other.records or self.size_bytes > other.size_bytes
 
     def describe(self) -> str:
-        """Return it for people."""
+        """Return the usage in words."""
         return f"{self.records:,} records and {self.size_bytes:,} bytes"
 
 
@@ -248,7 +248,7 @@ class QuarantineStore:
 
         Args:
             collection: Whose.
-            chosen: Which.
+            chosen: Records in quarantine to take.
             after: Only those behind this one, for the next page.
             limit: At most so many; fewer if they are large, but one if there is one.
             head_bytes: How much of each to keep. It is then not to be `completed`.

@@ -26,7 +26,7 @@ def rehearse(
 
     Args:
         entry: The collection as it is.
-        records: Them.
+        records: Records to try.
         load: How they are loaded.
         object_ids: Gives ids.
         on_lesson: Called with what the contract would learn.

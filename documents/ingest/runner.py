@@ -50,7 +50,7 @@ class JobRunner:
         Shield the task (`asyncio.shield`) where it is awaited: it goes on when nobody waits for it any more.
 
         Args:
-            job_id: Which.
+            job_id: Id of the job.
             is_short: Whether all it loads is here, and little.
         """
         task = self._tasks.get(job_id)

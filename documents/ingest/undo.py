@@ -48,7 +48,7 @@ class Undone:
         )
 
     def to_dict(self) -> dict[str, int]:
-        """Return it for JSON."""
+        """Return what an undo did as JSON values."""
         return {"inserted": self.inserted, "deleted": self.deleted, "kept": self.kept, "absent": self.absent}
 
 

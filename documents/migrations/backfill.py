@@ -86,7 +86,7 @@ async def run_backfill(
 
     Args:
         connection: Where.
-        change: What.
+        change: Change to make.
         key: Of its checkpoint, which belongs to this change alone.
         lock: Held by the caller.
         throttle: How fast it may go.

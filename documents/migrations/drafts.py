@@ -48,7 +48,7 @@ class Draft:
         return self.path.with_name(SNAPSHOT)
 
     def to_dict(self) -> dict[str, object]:
-        """Return it for JSON."""
+        """Return the draft as JSON values."""
         return {
             "revision": None if self.text is None else self.revision,
             "path": None if self.text is None else str(self.path),

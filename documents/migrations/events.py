@@ -49,7 +49,7 @@ class MigrationEvent:
     report: BackfillProgress | IndexEvent | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the migration event as JSON values."""
         return {
             "direction": str(self.direction),
             "revision": self.revision.id,

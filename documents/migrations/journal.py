@@ -29,7 +29,7 @@ class Journal:
     Args:
         connection: Where.
         lock: Held by the caller.
-        revision: Which.
+        revision: The revision.
         record: As it was left; None if it was not begun.
     """
 

@@ -57,7 +57,7 @@ class OperationPlan:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the operation plan as JSON values."""
         return {
             **asdict(self),
             "phase": str(self.phase),
@@ -81,7 +81,7 @@ class RevisionPlan:
     operations: tuple[OperationPlan, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the revision plan as JSON values."""
         return {
             "revision": self.revision.id,
             "message": self.revision.message,

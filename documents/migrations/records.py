@@ -60,7 +60,7 @@ class Record:
         phase: The last phase that was begun.
         until: The phase after which it was to rest.
         checksum: Of the file that was run.
-        file: Its name.
+        file: Name of the file.
         message: What it is for.
         version: Of Sheaf.
         host: Name of the machine that ran it last.
@@ -110,7 +110,7 @@ class Record:
         return replace(self, counts={**self.counts, key: {**self.counts.get(key, {}), **found}})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the record as JSON values."""
         return {**_plain(self), "started": _text(self.started), "finished": _text(self.finished)}
 
 

@@ -67,7 +67,7 @@ class MigrationState:
             yield "pending", str(revision), "sheaf migrate upgrade"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the migration state as JSON values."""
         return {
             "is_current": self.is_current,
             "current": list(self.current),

@@ -56,7 +56,7 @@ class Difference:
     after: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the difference as JSON values."""
         return {**asdict(self), "severity": self.severity.name.lower()}
 
     def __str__(self) -> str:

@@ -34,5 +34,5 @@ class Limits:
         return 4 * self.paths
 
     def to_dict(self) -> dict[str, Any]:
-        """Return them for JSON."""
+        """Return them as JSON values."""
         return asdict(self)

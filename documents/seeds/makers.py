@@ -35,7 +35,7 @@ class MakerBuilder:
     """Builds the maker of one collection's documents.
 
     Args:
-        collection: Its name.
+        collection: Name of the collection.
         model: Its model.
         relations: What its fields refer to.
         pools: For each reference, the values that there are to choose from.

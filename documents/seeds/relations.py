@@ -53,7 +53,7 @@ class Relations:
 
         Args:
             owner: The collection that has the field, maybe deep inside.
-            field: Its name.
+            field: Name of the field.
             kind: Its type, or that of its items, without Optional and Annotated.
         """
         target = linked(kind)

@@ -36,7 +36,7 @@ class SeedEvent:
     total: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the seed event as JSON values."""
         return asdict(self) | {"outcome": str(self.outcome)}
 
 
@@ -60,7 +60,7 @@ class SeedReport:
         return not any(counts[outcome] for counts in self.counts.values() for outcome in counts if outcome in WRITTEN)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the seed report as JSON values."""
         counts = {name: {str(outcome): count for outcome, count in of.items()} for name, of in self.counts.items()}
         return {"counts": counts, "kept": list(self.kept), "dry_run": self.dry_run}
 
@@ -82,7 +82,7 @@ class GeneratedReport:
     dry_run: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the generated report as JSON values."""
         counts = {name: {str(outcome): count for outcome, count in of.items()} for name, of in self.counts.items()}
         examples = {"examples": self.examples} if self.dry_run else {}
         return {"counts": counts, "random_seed": self.random_seed, "dry_run": self.dry_run, **examples}

@@ -47,7 +47,7 @@ class Numbering:
     """Tells the generated documents of a collection apart: by collection, seed and position, so always in the same way.
 
     Args:
-        collection: Its name.
+        collection: Name of the collection.
         seed: Another one gives other documents, with other ids and other unique values.
     """
 

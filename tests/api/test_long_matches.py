@@ -1,6 +1,7 @@
 """What MongoDB cannot interrupt is small: after each attack others are answered, and MongoDB comes to rest."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any, Final
@@ -11,7 +12,9 @@ import pytest
 from tests.api.hostile.witness import Ledger
 from tests.server import Server, serve
 
-DATABASE: Final = "long_matches"
+DATABASE: Final = f"long_matches_{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+"""Of each worker its own: they share a MongoDB."""
+
 WAIT: Final = {"Prefer": "wait=1"}
 GET_SECONDS: Final = 1.0
 REST_SECONDS: Final = 20.0
