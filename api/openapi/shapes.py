@@ -248,7 +248,7 @@ SHAPES: Final[dict[str, Schema]] = {
         },
     ),
     "Health": record(
-        {"status": {"enum": ["live", "ready", "stopping", "no-database", "no-primary"]}},
+        {"status": {"enum": ["live", "started", "ready", "stopping", "no-database", "no-primary"]}},
         {"reasons": list_of({"enum": ["disk-full"]}, description="What is not served, though most requests are.")},
     ),
     "Problem": _PROBLEM,

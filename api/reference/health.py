@@ -27,6 +27,14 @@ async def live(_: Exchange) -> Response:
     return _answer(HTTPStatus.OK, {"status": "live"})
 
 
+async def startup(_: Exchange) -> Response:
+    """Say that the process has started: no request is served before models and policies are read and MongoDB answered.
+
+    Asks nobody.
+    """
+    return _answer(HTTPStatus.OK, {"status": "started"})
+
+
 async def ready(exchange: Exchange) -> Response:
     """Say whether requests would be served now: MongoDB has a primary, and the server is not stopping.
 

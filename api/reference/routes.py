@@ -28,6 +28,11 @@ ROUTES: Final[Sequence[Route]] = (
         errors=HEALTH, tag="health",
     ),
     Route(
+        "GET", "/health/startup", health.startup,
+        name="isStarted", summary="Whether the process has started",
+        answers=plain_answer("It has.", "Health"), errors=HEALTH, tag="health",
+    ),
+    Route(
         "GET", "/health/ready", health.ready,
         name="isReady", summary="Whether requests would be served", answers=_ready, errors=HEALTH, tag="health",
     ),

@@ -66,6 +66,11 @@ async def test_readiness_says_it(short: Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "reasons": ["disk-full"]})
 
 
+async def test_a_server_that_answers_has_started(client: Client) -> None:
+    answer = await client.get("/health/startup")
+    assert (answer.status_code, answer.json()) == (200, {"status": "started"})
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 700 MB that is memory."""
