@@ -32,6 +32,17 @@ def items(response: httpx.Response) -> list[dict[str, Any]]:
     return found
 
 
+async def all_collections(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """Return what `GET /v1` says of each collection, page after page: a worker's database has many."""
+    found: list[dict[str, Any]] = []
+    after: str | None = ""
+    while after is not None:
+        response = await client.get("/v1", params={"limit": 1000, **({"cursor": after} if after else {})})
+        found += items(response)
+        after = response.json()["next"]
+    return found
+
+
 def ids(response: httpx.Response) -> list[Any]:
     """Return the ids of a list, in its order."""
     return [item["_id"] for item in items(response)]

@@ -11,7 +11,7 @@ from bson import Decimal128, ObjectId
 from api.app import create_app
 from documents.lifecycle import Store
 from documents.settings import Settings
-from tests.api.answers import faults, items, refusal
+from tests.api.answers import all_collections, faults, items, refusal
 from tests.conftest import serving
 
 Client = httpx.AsyncClient
@@ -164,7 +164,7 @@ class TestPut:
             refusal(await reader.delete(f"/v1/{collection}:contract"), 403, "forbidden")
 
     async def test_does_not_make_a_collection(self, client: Client, strict: str) -> None:
-        listed = items(await client.get("/v1?limit=1000"))
+        listed = await all_collections(client)
         assert strict not in [item["name"] for item in listed]
         assert not [item for item in listed if "sheaf" in item["name"]]
 

@@ -10,7 +10,7 @@ import pytest
 from bson import ObjectId
 
 from documents.lifecycle import Store
-from tests.api.answers import ids, items, refusal, stored
+from tests.api.answers import all_collections, ids, items, refusal, stored
 
 Client = httpx.AsyncClient
 EJSON = {"Content-Type": "application/ejson"}
@@ -19,7 +19,7 @@ UUID4 = "8a8f0a5e-2b7c-4c2d-9a63-1f0e5d4c3b2a"
 
 
 async def id_type(client: Client, collection: str) -> str | None:
-    return next(item["id_type"] for item in items(await client.get("/v1?limit=1000")) if item["name"] == collection)
+    return next(item["id_type"] for item in await all_collections(client) if item["name"] == collection)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Every command that a request sends to MongoDB has a time limit there: `maxTimeMS`."""
 
-from collections.abc import AsyncGenerator
-from functools import partial
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 import httpx
@@ -50,7 +49,11 @@ def sent() -> Sent:
 @pytest.fixture(scope="module")
 async def watched(settings: Settings, sent: Sent) -> AsyncGenerator[httpx.AsyncClient]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "AsyncMongoClient", partial(AsyncMongoClient, event_listeners=[sent]))
+
+        def connect(*args: Any, event_listeners: Sequence[Any] = (), **options: Any) -> AsyncMongoClient[Any]:
+            return AsyncMongoClient(*args, event_listeners=[*event_listeners, sent], **options)
+
+        patch.setattr(connection, "AsyncMongoClient", connect)
         own = settings.model_copy(update={"database": f"{settings.database}_limits"})
         async with serving(create_app(own)) as client:
             yield client

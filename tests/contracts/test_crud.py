@@ -7,7 +7,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.api.answers import ids, items, refusal, stored
+from tests.api.answers import all_collections, ids, items, refusal, stored
 
 Client = httpx.AsyncClient
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -54,7 +54,7 @@ class TestCreate:
     @pytest.mark.parametrize(("first", "kind"), [({}, "objectid"), ({"_id": "a"}, "string"), ({"_id": 1}, "int")])
     async def test_id_type(self, api: Client, collection: str, first: dict[str, Any], kind: str) -> None:
         await stored(api, collection, first)
-        found = {item["name"]: item["id_type"] for item in items(await api.get("/v1?limit=1000"))}
+        found = {item["name"]: item["id_type"] for item in await all_collections(api)}
         assert found[collection] == kind
 
 
