@@ -159,7 +159,7 @@ def in_width(before: Any, after: Any) -> Any:
             return [in_width(old[at] if at < len(old) else MISSING, value) for at, value in enumerate(new)]
         case int(), float() if type(before) is int and after.is_integer() and -(2**63) <= after < 2**63:
             return int(after)
-        case float(), int() if type(after) is int and int(float(after)) == after:
+        case float(), int() if type(after) is int and abs(after) <= 2**53:  # beyond it a double has not every integer
             return float(after)
         case _:
             return after
