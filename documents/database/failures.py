@@ -85,6 +85,10 @@ NOT_THE_REQUEST: Final = frozenset({13, 18, 8000})
 """Unauthorized, AuthenticationFailed, AtlasError: the deployment's fault, not the request's."""
 
 
+INTERRUPTED: Final = 11601
+"""Somebody has ended the operation, or the session that it ran in."""
+
+
 def translate(error: PyMongoError | BSONError | OverflowError, *, writes: bool) -> StoreError:
     """Return the error of ours that says what `error` means to the caller.
 
@@ -100,11 +104,13 @@ def translate(error: PyMongoError | BSONError | OverflowError, *, writes: bool) 
             return make(error, lost)
     if isinstance(error, PyMongoError) and error.timeout:
         return DeadlineExceededError("MongoDB did not answer in time.", lost)
-    if isinstance(error, OperationFailure) and not _is_transient(error):
+    interrupted = isinstance(error, OperationFailure) and error.code == INTERRUPTED
+    if isinstance(error, OperationFailure) and not interrupted and not _is_transient(error):
         if writes and error.code in MISFITS:
             return _misfit()
         return _of_refusal(error.code or 0, error.details or {}, writes=writes)
-    return DatabaseUnavailableError("The connection to MongoDB was lost.", lost)
+    said = "MongoDB interrupted the operation." if interrupted else "The connection to MongoDB was lost."
+    return DatabaseUnavailableError(said, lost)
 
 
 def of_code(code: int) -> StoreError:

@@ -248,7 +248,9 @@ async def _take(
     job = await jobs.get(job_id)
     if taken is not None and before is not None:
         claim = Claim(connection, jobs, job, int(taken["epoch"]), sessions)
-        return claim, before.get("sessions", ())
+        # Of a job that has ended every commit was heard of, and its sessions may be in use for something else by now.
+        is_at_work = before["state"] in (State.OPEN, State.UNDOING)
+        return claim, before.get("sessions", ()) if is_at_work else ()
     if job.state not in states:
         raise JobConflictError(f"The job is {job.state}.")
     where = f"process {job.holder.pid} on {job.holder.host}" if job.holder else "another process"

@@ -57,10 +57,18 @@ def _reach(value: object, names: list[str]) -> Iterator[object]:
         yield MISSING
 
 
+class _Element(list[object]):
+    """An array in an array that a path ends at by position: MongoDB compares it whole, and not its elements."""
+
+
 def _reach_elements(elements: list[object], names: list[str]) -> Iterator[object]:
     is_index = is_position(names[0]) and int(names[0]) < len(elements)
     if is_index:
-        yield from _reach(elements[int(names[0])], names[1:])
+        element = elements[int(names[0])]
+        if is_array(element) and len(names) == 1:
+            yield _Element(element)
+        else:
+            yield from _reach(element, names[1:])
     for element in elements:
         if is_object(element):
             yield from _reach(element, names)
@@ -74,7 +82,7 @@ def _candidates(reached: list[object]) -> Iterator[object]:
     """Yield each value to compare: a leaf itself and, of an array, each element too."""
     for value in reached:
         yield value
-        if is_array(value):
+        if is_array(value) and not isinstance(value, _Element):
             yield from value
 
 
