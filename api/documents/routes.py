@@ -70,7 +70,7 @@ def _updated(_: Subject) -> Responses:
 
 
 def deleted(_: Subject) -> Responses:
-    """Return the response of what answers with nothing."""
+    """Return the response without a body that deletions have."""
     return {204: answer("Deleted.")}
 
 

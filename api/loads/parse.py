@@ -40,7 +40,6 @@ READ_PARAMETERS: Final[Mapping[str, Sequence[Format]]] = {
 GATES: Final = ("max_bad", "max_drift", "expect", "all_or_nothing")
 """Parameters that say what a load has to pass."""
 
-LOAD_PARAMETERS: Final = ("mode", "on", "format", "name", "key", "accept", "mapping", *GATES, *READ_PARAMETERS)
 QUARANTINE_FORMATS: Final = ("json", "raw")
 
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}

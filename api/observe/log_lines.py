@@ -28,7 +28,7 @@ Write = Callable[[bytes], None]
 
 
 class LineWriter:
-    """Writes lines to a file descriptor. Lines that nobody takes in time are dropped, and counted.
+    """Writes lines to a file descriptor. Drops and counts lines where it would have to wait.
 
     Args:
         descriptor: Where they go.

@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it can serve; and numbers of what it does."""
+"""Health checks and metrics."""
 
 from http import HTTPStatus
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Routes of what the API says of itself: health, the OpenAPI document and its pages."""
+"""Routes of health, metrics, the OpenAPI document and its pages."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -18,13 +18,12 @@ that the branch is known.
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
-from bson.decimal128 import Decimal128
-
+from documents.codec.decimals import stored_decimal
 from documents.types import MAX_DEPTH
 
 Schema: TypeAlias = Any
@@ -34,20 +33,12 @@ Convert: TypeAlias = Callable[[Any], Any]
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # naive means UTC
 _DURATION: Final = struct.Struct("<III")
-_DIGITS: Final = 34
 _MS_NS: Final = 10**6
 _TIMES: Final = ("timestamp", "local-timestamp")
 
 
 def _same(value: Any) -> Any:  # noqa: ANN401  # of any type
     return value
-
-
-def _decimal(value: Decimal) -> Decimal128:
-    try:
-        return Decimal128(value)
-    except DecimalException:
-        raise ValueError(f"A decimal has at most {_DIGITS} digits, and one is {value}.") from None
 
 
 def _moment(value: datetime) -> datetime:
@@ -79,8 +70,8 @@ def _duration(value: bytes) -> str:
 
 
 _LOGICAL: Final[Mapping[tuple[str, str], tuple[type, Convert]]] = {
-    ("bytes", "decimal"): (Decimal, _decimal),
-    ("fixed", "decimal"): (Decimal, _decimal),
+    ("bytes", "decimal"): (Decimal, stored_decimal),
+    ("fixed", "decimal"): (Decimal, stored_decimal),
     ("string", "uuid"): (UUID, _same),
     ("fixed", "uuid"): (bytes, lambda value: UUID(bytes=value)),
     ("int", "date"): (date, lambda value: datetime.combine(value, time())),

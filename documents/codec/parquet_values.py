@@ -19,14 +19,13 @@ pandas is installed.
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal, DecimalException
 from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from bson.datetime_ms import DatetimeMS
-from bson.decimal128 import Decimal128
 
+from documents.codec.decimals import stored_decimal
 from documents.codec.strict import refuse_key
 from documents.types import MAX_DEPTH
 
@@ -143,13 +142,6 @@ def _integer(value: int) -> int:
     return value
 
 
-def _decimal(value: Decimal) -> Decimal128:
-    try:
-        return Decimal128(value)
-    except DecimalException:
-        raise ValueError(f"A decimal has at most {_DIGITS} digits, and one is {value}.") from None
-
-
 def _read_timestamps(array: Arrow) -> list[Any]:
     unit = array.type.unit
     if unit == "ns":
@@ -255,7 +247,7 @@ _READERS: Final[tuple[tuple[str, Read], ...]] = (
     *((name, _read_plain) for name in ("binary", "large_binary", "binary_view", "fixed_size_binary")),
     ("uint64", partial(_each, _integer)),
     ("integer", _read_plain),
-    ("decimal", partial(_each, _decimal)),
+    ("decimal", partial(_each, stored_decimal)),
     ("timestamp", _read_timestamps),
     ("date32", lambda array: _each(lambda days: _date(days * _DAY_MS), array, "int32")),
     ("date64", lambda array: _each(_date, array, "int64")),

@@ -14,8 +14,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from documents.database.data_folder import DataFolder
-from documents.database.replica_set import USER, render_uri
+from tests.embedded import pid_of, uri_of
 from tests.server import Server, serve
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
@@ -52,17 +51,6 @@ def served(
     folder = tmp_path_factory.mktemp("revived")
     with serve(folder, uri=None, environment="production", workers=request.param) as server:
         yield server, folder / "data", KILLS[request.param]
-
-
-def uri_of(folder: Path) -> str:
-    endpoint = DataFolder(folder).load()
-    assert endpoint is not None
-    return render_uri(USER, endpoint.password, endpoint.port)
-
-
-def pid_of(folder: Path) -> int | None:
-    endpoint = DataFolder(folder).load()
-    return endpoint and endpoint.pid
 
 
 async def write(client: httpx.AsyncClient, ledger: Ledger, name: str) -> None:

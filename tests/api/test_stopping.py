@@ -18,6 +18,7 @@ import pytest
 from documents.database.data_folder import DataFolder
 from documents.database.embedded import acquire
 from documents.database.lease import is_free
+from tests.embedded import pid_of
 from tests.server import Server, serve
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
@@ -33,10 +34,9 @@ PATIENCE_SECONDS: Final = 30.0
 
 
 def embedded_pid(folder: DataFolder) -> int:
-    endpoint = folder.load()
-    assert endpoint is not None
-    assert endpoint.pid is not None
-    return endpoint.pid
+    pid = pid_of(folder.path)
+    assert pid is not None
+    return pid
 
 
 @contextmanager

@@ -14,10 +14,9 @@ from typing import Final
 
 from pymongo.errors import PyMongoError
 
-from documents.database.data_folder import DataFolder, Endpoint
 from documents.database.mongod import offer_ports
-from documents.database.replica_set import USER, render_uri
 from tests.chaos.proxy import Proxy
+from tests.embedded import pid_of, uri_of
 from tests.replica_set import ReplicaSet
 from tests.server import Server, serve
 
@@ -55,11 +54,11 @@ async def embedded(folder: Path) -> AsyncGenerator[Target]:
             folder, uri=None, environment="production", data_dir=disk / "data", disk_reserve_bytes=RESERVE_BYTES
         )
         with serving as server:
-            data = DataFolder(disk / "data")
+            data = disk / "data"
             faults: dict[str, Fault] = {"freeze": lambda chance: _freeze(data, chance), "kill": lambda _: _kill(data)}
             if is_mounted:
                 faults["full disk"] = lambda chance: _fill(disk, chance)
-            yield Target(server, lambda: _uri_of(data), faults, 2.0)
+            yield Target(server, lambda: uri_of(data), faults, 2.0)
     finally:
         if is_mounted:
             await asyncio.to_thread(subprocess.run, ["umount", "-l", str(disk)], check=True)
@@ -71,23 +70,8 @@ def _mount(disk: Path) -> bool:
     return os.getuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
 
 
-def _endpoint(data: DataFolder) -> Endpoint:
-    endpoint = data.load()
-    assert endpoint is not None
-    return endpoint
-
-
-def _uri_of(data: DataFolder) -> str:
-    endpoint = _endpoint(data)
-    return render_uri(USER, endpoint.password, endpoint.port)
-
-
-def _pid_of(data: DataFolder) -> int | None:
-    return _endpoint(data).pid
-
-
-async def _freeze(data: DataFolder, chance: random.Random) -> None:
-    pid = _pid_of(data)
+async def _freeze(data: Path, chance: random.Random) -> None:
+    pid = pid_of(data)
     if pid is None:
         return
     with suppress(ProcessLookupError):
@@ -96,8 +80,8 @@ async def _freeze(data: DataFolder, chance: random.Random) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-async def _kill(data: DataFolder) -> None:
-    pid = _pid_of(data)
+async def _kill(data: Path) -> None:
+    pid = pid_of(data)
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -7,14 +7,10 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database as SyncDatabase
 
 from documents.codec.csv_columns import Column
 from documents.ingest.batches import Counts
@@ -25,31 +21,10 @@ from documents.settings import Environment
 from scripts import ingest_target
 from scripts.exits import REFUSED
 from scripts.ingest_progress import Bars, describe_columns, size_text
-from tests.scripts.typed import Typed, lines, start
+from tests.scripts.typed import Database, Typed, lines, start
 
-Database = SyncDatabase[dict[str, Any]]
 PEOPLE = lines(json.dumps({"name": f"Person {number}", "age": number}) for number in range(50))
 BAD = '{"a": 1}\n{"a": \n{"a": NaN}\n{"a": 2}\n'
-
-
-@pytest.fixture
-def database(mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty database, which the command finds in its environment."""
-    name = f"ingesting_{uuid4().hex}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    for variable, value in (("MONGODB_URI", mongo_uri), ("DATABASE", name), ("ENVIRONMENT", "")):
-        monkeypatch.setenv(f"SHEAF_{variable}", value)
-    monkeypatch.setattr(ingest_target, "spare_the_collector", lambda: None)  # the tests' own process lives on
-    with MongoClient[dict[str, Any]](mongo_uri) as client:
-        yield client[name]
-        client.drop_database(name)
-
-
-@pytest.fixture
-def sheaf(database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    assert database.name
-    return Typed(monkeypatch, capsys)
 
 
 def loads(sheaf: Typed, *words: str) -> list[dict[str, Any]]:

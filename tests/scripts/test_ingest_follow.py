@@ -6,37 +6,11 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import pytest
-from pymongo import MongoClient
-from pymongo.database import Database as SyncDatabase
-
-from tests.scripts.typed import Typed, start
-
-Database = SyncDatabase[dict[str, Any]]
-
-
-@pytest.fixture
-def database(mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    name = f"following_{uuid4().hex}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    for variable, value in (("MONGODB_URI", mongo_uri), ("DATABASE", name), ("ENVIRONMENT", "")):
-        monkeypatch.setenv(f"SHEAF_{variable}", value)
-    with MongoClient[dict[str, Any]](mongo_uri) as client:
-        yield client[name]
-        client.drop_database(name)
-
-
-@pytest.fixture
-def sheaf(database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    assert database.name
-    return Typed(monkeypatch, capsys)
+from tests.scripts.typed import Database, Typed, start
 
 
 @contextmanager

@@ -3,39 +3,19 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database as SyncDatabase
 
-from scripts import ingest_target
-from tests.scripts.typed import Typed
+from tests.scripts.typed import Database, Typed
 
-Database = SyncDatabase[dict[str, Any]]
 KEY = "a key of sixteen characters"
 
 
-@pytest.fixture
-def database(mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    name = f"mapping_{uuid4().hex}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    for variable, value in (("MONGODB_URI", mongo_uri), ("DATABASE", name), ("ENVIRONMENT", ""), ("HASH_KEY", KEY)):
-        monkeypatch.setenv(f"SHEAF_{variable}", value)
-    monkeypatch.setattr(ingest_target, "spare_the_collector", lambda: None)  # the tests' own process lives on
-    with MongoClient[dict[str, Any]](mongo_uri) as client:
-        yield client[name]
-        client.drop_database(name)
-
-
-@pytest.fixture
-def sheaf(database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    assert database.name
-    return Typed(monkeypatch, capsys)
+@pytest.fixture(autouse=True)
+def hash_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHEAF_HASH_KEY", KEY)
 
 
 def documents(database: Database) -> list[dict[str, Any]]:

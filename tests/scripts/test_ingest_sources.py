@@ -2,41 +2,14 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database as SyncDatabase
 
 from documents.codec.extras import load_extra
-from scripts import ingest_target
 from tests.documents.ingest.sources.web import Page, serving
-from tests.scripts.typed import Typed, start
-
-Database = SyncDatabase[dict[str, Any]]
-
-
-@pytest.fixture
-def database(mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty database, which the command finds in its environment."""
-    name = f"sources_{uuid4().hex}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    for variable, value in (("MONGODB_URI", mongo_uri), ("DATABASE", name), ("ENVIRONMENT", "")):
-        monkeypatch.setenv(f"SHEAF_{variable}", value)
-    monkeypatch.setattr(ingest_target, "spare_the_collector", lambda: None)  # the tests' own process lives on
-    with MongoClient[dict[str, Any]](mongo_uri) as client:
-        yield client[name]
-        client.drop_database(name)
-
-
-@pytest.fixture
-def sheaf(database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    assert database.name
-    return Typed(monkeypatch, capsys)
+from tests.scripts.typed import Database, Typed, start
 
 
 def numbers(database: Database) -> list[int]:

@@ -3,46 +3,21 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database as SyncDatabase
 
 from documents.contracts.contract import parse_contract
 from documents.contracts.store import ContractStore
 from documents.lifecycle import open_connection
 from documents.settings import Environment, load_settings
-from scripts import ingest_target
 from scripts.exits import REFUSED
-from tests.scripts.typed import Typed, start
+from tests.scripts.typed import Database, Typed, start
 
-Database = SyncDatabase[dict[str, Any]]
 LINES = b'{"n": 1}\n{"n": \n{"n": "\xff"}\n{"n": "\x1b[31m"}\n{"n": 1, "n": 2}\n{"n": 3}\n'
 TABLE = 'n,"a, b"\n1,x\nzwei,y\n3,z\nvier,"w, w"\n'
-
-
-@pytest.fixture
-def database(mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty database, which the command finds in its environment."""
-    name = f"quarantine_{uuid4().hex}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    for variable, value in (("MONGODB_URI", mongo_uri), ("DATABASE", name), ("ENVIRONMENT", "")):
-        monkeypatch.setenv(f"SHEAF_{variable}", value)
-    monkeypatch.setattr(ingest_target, "spare_the_collector", lambda: None)  # the tests' own process lives on
-    with MongoClient[dict[str, Any]](mongo_uri) as client:
-        yield client[name]
-        client.drop_database(name)
-
-
-@pytest.fixture
-def sheaf(database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    assert database.name
-    return Typed(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.database import Database as SyncDatabase
 
 from scripts.cli import main
+
+Database = SyncDatabase[dict[str, Any]]
 
 SHEAF = Path(sys.executable).with_name("sheaf")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from functools import partial
-from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -67,8 +66,7 @@ class FilesystemPlace:
             raise SourceError(
                 f"{self.name}: its file system tells neither an ETag nor a time. Copy it to a file first."
             )
-        told = f"{self.name}\n{seen.version}\n{seen.size_bytes}"
-        return blake2b(told.encode(), digest_size=16).hexdigest()
+        return seen.digest(self.name)
 
     async def open(self, seen: Seen, offset: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from an offset on, if they are still those that were seen."""

@@ -12,7 +12,6 @@ import urllib.request
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from functools import partial
-from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
@@ -73,8 +72,7 @@ class HttpPlace:
         """Return a hash of the URL and its validator, or of the bytes where it has none."""
         if self._copy is not None:
             return await self._copy.digest(seen)
-        told = f"{_identity(self._url)}\n{seen.version}\n{seen.size_bytes}"
-        return blake2b(told.encode(), digest_size=16).hexdigest()
+        return seen.digest(_identity(self._url))
 
     async def open(self, seen: Seen, offset: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from an offset on, if they are still those that were seen."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final, Protocol
 
 from documents.ingest.jobs import Origin
@@ -58,6 +59,11 @@ class Seen:
     head: bytes
     size_bytes: int | None = None
     version: str | None = None
+
+    def digest(self, address: str) -> str:
+        """Return a hash of an address, the version and the size, which stands for that of the bytes."""
+        told = f"{address}\n{self.version}\n{self.size_bytes}"
+        return blake2b(told.encode(), digest_size=16).hexdigest()
 
 
 class Place(Protocol):
