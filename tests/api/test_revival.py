@@ -132,6 +132,7 @@ async def test_readiness_tells(served: tuple[Server, Path, int]) -> None:
     pid = pid_of(folder)
     assert pid is not None
     async with server.async_client() as client:
+        await until_served(client, time.monotonic())  # of several processes some may still be starting
         os.kill(pid, signal.SIGKILL)
         began, states = time.monotonic(), list[str]()
         while not states or states[-1] == "ready" or "no-database" not in states:
